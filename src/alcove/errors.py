@@ -1,0 +1,108 @@
+"""Every error text a client can see, once, and the exception that carries it to the reply.
+
+Texts are those of the real server, code first ("ERR", "WRONGTYPE", ...). A text with a hole is a function of
+what fills it. User bytes inside a text travel as surrogate escapes, so that any byte survives.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+
+class CommandError(Exception):
+    """A command that failed. It is raised by handlers, caught once in `engine.call`, and is itself the reply."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self.text = text
+
+    @property
+    def code(self) -> str:
+        """The first word, by which statistics and clients group errors: `ERR`, `WRONGTYPE`, ..."""
+        return self.text.split(" ", 1)[0]
+
+    @property
+    def line(self) -> bytes:
+        """The text as one protocol line: no CR or LF may come from user bytes."""
+        flat = self.text.replace("\r", " ").replace("\n", " ")
+        return flat.encode("utf-8", "surrogateescape")
+
+
+def shown(data: bytes, limit: int = 128) -> str:
+    """User bytes as they stand inside an error text, cut to `limit` bytes."""
+    return data[:limit].decode("utf-8", "surrogateescape")
+
+
+# Arguments
+SYNTAX: Final = "ERR syntax error"
+NOT_AN_INTEGER: Final = "ERR value is not an integer or out of range"
+NOT_A_FLOAT: Final = "ERR value is not a valid float"
+OUT_OF_RANGE: Final = "ERR value is out of range"
+NEGATIVE: Final = "ERR value is out of range, must be positive"
+OVERFLOW: Final = "ERR increment or decrement would overflow"
+DECREMENT_OVERFLOW: Final = "ERR decrement would overflow"
+NOT_FINITE: Final = "ERR increment would produce NaN or Infinity"
+OFFSET_OUT_OF_RANGE: Final = "ERR offset is out of range"
+STRING_TOO_LONG: Final = "ERR string exceeds maximum allowed size (proto-max-bulk-len)"
+INVALID_CURSOR: Final = "ERR invalid cursor"
+NOT_A_DB_INDEX: Final = "ERR DB index is out of range"
+INVALID_DB_INDEX: Final = "ERR invalid DB index"
+UNKNOWN_SUBCOMMAND_HELP: Final = "ERR Unknown subcommand or wrong number of arguments for '%s'. Try %s HELP."
+
+# Keys
+WRONG_TYPE: Final = "WRONGTYPE Operation against a key holding the wrong kind of value"
+NO_SUCH_KEY: Final = "ERR no such key"
+SAME_OBJECT: Final = "ERR source and destination objects are the same"
+BUSY_KEY: Final = "BUSYKEY Target key name already exists."
+
+# Sessions and transactions
+NO_AUTH: Final = "NOAUTH Authentication required."
+NO_AUTH_HELLO: Final = (
+    "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO <proto> AUTH <user> "
+    "<pass> option can be used to authenticate the client and select the RESP protocol version at the same time"
+)
+WRONG_PASS: Final = "WRONGPASS invalid username-password pair or user is disabled."
+NO_PASSWORD_SET: Final = (
+    "ERR AUTH <password> called without any password configured for the default user. "
+    "Are you sure your configuration is correct?"
+)
+NO_PROTO: Final = "NOPROTO unsupported protocol version"
+NESTED_MULTI: Final = "ERR MULTI calls can not be nested"
+EXEC_WITHOUT_MULTI: Final = "ERR EXEC without MULTI"
+DISCARD_WITHOUT_MULTI: Final = "ERR DISCARD without MULTI"
+WATCH_IN_MULTI: Final = "ERR WATCH inside MULTI is not allowed"
+EXEC_ABORT: Final = "EXECABORT Transaction discarded because of previous errors."
+NOT_IN_MULTI: Final = "ERR Command not allowed inside a transaction"
+UNBLOCKED: Final = "UNBLOCKED client unblocked via CLIENT UNBLOCK"
+TIMEOUT_NOT_FLOAT: Final = "ERR timeout is not a float or out of range"
+TIMEOUT_NEGATIVE: Final = "ERR timeout is negative"
+TIMEOUT_OUT_OF_RANGE: Final = "ERR timeout is out of range"
+TIMEOUT_NOT_INTEGER: Final = "ERR timeout is not an integer or out of range"
+
+# The whole engine
+OUT_OF_MEMORY: Final = "OOM command not allowed when used memory > 'maxmemory'."
+LOADING: Final = "LOADING Redis is loading the dataset in memory"
+INTERNAL: Final = "ERR internal error, see the log"
+
+
+def wrong_arity(name: str) -> str:
+    return f"ERR wrong number of arguments for '{name}' command"
+
+
+def unknown_command(name: bytes, arguments: list[bytes]) -> str:
+    """The real server shows arguments until their texts together reach 128 bytes."""
+    shown_so_far = ""
+    for argument in arguments:
+        room = 128 - len(shown_so_far)
+        if room <= 0:
+            break
+        shown_so_far += f"'{shown(argument, room)}' "
+    return f"ERR unknown command '{shown(name)}', with args beginning with: {shown_so_far}"
+
+
+def unknown_subcommand(container: str, name: bytes) -> str:
+    return f"ERR unknown subcommand '{shown(name)}'. Try {container.upper()} HELP."
+
+
+def invalid_expire(name: str) -> str:
+    return f"ERR invalid expire time in '{name}' command"

@@ -1,0 +1,91 @@
+"""Reply values that plain Python types cannot express: the wrappers where RESP2 and RESP3 differ in shape.
+
+A handler answers `bytes`, `int`, `float`, `bool`, `None`, `list`, `dict`, a `CommandError`, or one of these.
+Only `protocol.writer` (wire) and `protocol.shape` (what redis-py's parser would have made of it) tell the
+protocols apart; handlers never do.
+
+| value          | RESP2                       | RESP3               |
+|----------------|-----------------------------|---------------------|
+| `bytes`        | bulk string                 | bulk string         |
+| `Status`       | simple string               | simple string       |
+| `Verbatim`     | bulk string                 | verbatim, txt       |
+| `BigNumber`    | bulk string                 | big number          |
+| `int`          | integer                     | integer             |
+| `float`        | bulk string                 | double              |
+| `bool`         | integer 1 or 0              | boolean             |
+| `None`         | null bulk string            | null                |
+| `NULL_ARRAY`   | null array                  | null                |
+| `list`         | array                       | array               |
+| `Members`      | array                       | set                 |
+| `Pairs`        | array, flattened            | array of two-arrays |
+| `dict`         | array, flattened            | map                 |
+| `Push`         | array                       | push                |
+| `CommandError` | error                       | error               |
+| `NO_REPLY`     | nothing                     | nothing             |
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+
+class Status(bytes):
+    """A simple string such as `+OK`; holds no CR or LF."""
+
+    __slots__ = ()
+
+
+class Verbatim(bytes):
+    """Text meant for people to read, such as the reply of INFO."""
+
+    __slots__ = ()
+
+
+class BigNumber(bytes):
+    """The decimal digits of an integer that may not fit 64 bits."""
+
+    __slots__ = ()
+
+
+class Members(list[Any]):
+    """Elements without order or repetition; a list, so that nothing is hashed on the way out."""
+
+    __slots__ = ()
+
+
+class Pairs(list[Any]):
+    """A list of two-element tuples, such as member and score."""
+
+    __slots__ = ()
+
+
+class Push(list[Any]):
+    """Out-of-band data: its first element names the kind of message."""
+
+    __slots__ = ()
+
+
+class NullArray:
+    """The type of `NULL_ARRAY`."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "NULL_ARRAY"
+
+
+class NoReply:
+    """The type of `NO_REPLY`."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "NO_REPLY"
+
+
+NULL_ARRAY: Final = NullArray()
+NO_REPLY: Final = NoReply()
+
+OK: Final = Status(b"OK")
+PONG: Final = Status(b"PONG")
+QUEUED: Final = Status(b"QUEUED")
