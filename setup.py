@@ -1,0 +1,69 @@
+"""Builds the hot modules with Cython; `ALCOVE_PURE=1` leaves all of them plain Python."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from setuptools import Extension, setup
+from setuptools.command.build_ext import build_ext
+
+# The one list of compiled modules. A module with a `.pyx` beside its `.py` is a native twin: the `.pyx` is built.
+COMPILED = [
+    "alcove.numeric",
+    "alcove.engine.glob",
+]
+
+PACKAGE = Path("src")
+
+
+class LoudBuild(build_ext):
+    """Says what to do when there is no working compiler, instead of a page of its messages alone."""
+
+    def build_extensions(self) -> None:
+        self.parallel = self.parallel or os.cpu_count()
+        try:
+            super().build_extensions()
+        except Exception as error:
+            sys.exit(
+                f"alcove: compiling failed: {error}\n"
+                "A C compiler and Python's headers are needed to build Alcove's fast modules.\n"
+                "Set ALCOVE_PURE=1 to install it as plain Python, which runs everywhere but slower."
+            )
+
+
+def source_of(module: str) -> str:
+    stem = PACKAGE.joinpath(*module.split("."))
+    twin = stem.with_suffix(".pyx")
+    return str(twin if twin.exists() else stem.with_suffix(".py"))
+
+
+def cythonized(modules: list[str], *, annotation_typing: bool) -> list[Extension]:
+    from Cython.Build import cythonize
+
+    flags = [] if sys.platform == "win32" else ["-O2", "-g0", "-fno-strict-aliasing", "-Wno-unused-function"]
+    return cythonize(
+        [Extension(module, [source_of(module)], extra_compile_args=flags) for module in modules],
+        build_dir="build/cython",
+        nthreads=os.cpu_count() or 1,
+        compiler_directives={
+            "language_level": "3",
+            "annotation_typing": annotation_typing,
+            "wraparound": False,
+            "initializedcheck": False,
+        },
+    )
+
+
+def extensions() -> list[Extension]:
+    """Handlers take their C types from their annotations; everywhere else the `.pxd` alone says them, because an
+    annotated function that a `.pxd` declares too would have two signatures."""
+    if os.environ.get("ALCOVE_PURE") == "1":
+        return []
+    handlers = [module for module in COMPILED if module.startswith("alcove.commands.")]
+    others = [module for module in COMPILED if module not in handlers]
+    return cythonized(others, annotation_typing=False) + cythonized(handlers, annotation_typing=True)
+
+
+setup(ext_modules=extensions(), cmdclass={"build_ext": LoudBuild})
