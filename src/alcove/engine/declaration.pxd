@@ -1,0 +1,17 @@
+cdef class Command:
+    cdef public object facts, handler
+    cdef public str name
+    cdef public int id, words, arity, least, most, first_key, last_key, step
+    cdef public unsigned long long flags, categories
+    cdef public bint sliced
+    cdef public Command container
+    cdef public dict subcommands
+    cdef public long long calls, usec, rejected, failed
+
+    cpdef Command find(self, bytes name)
+
+cdef class Registry:
+    cdef public list commands
+    cdef public dict table
+
+    cpdef Command find(self, bytes name)
