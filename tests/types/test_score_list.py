@@ -1,0 +1,88 @@
+"""The compact form of sorted sets against a sorted list, with its invariants checked at each step."""
+
+from __future__ import annotations
+
+import math
+import random
+from bisect import bisect_left, bisect_right, insort
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from alcove.types.score_list import ScoreList
+
+SCORES = st.sampled_from([-math.inf, -1e300, -0.0, 0.0, 1.0, 1.5, math.inf])
+MEMBERS = st.binary(max_size=80)
+ELEMENTS = st.lists(st.tuples(SCORES, MEMBERS), max_size=40, unique_by=lambda element: element[1])
+
+
+def filled(elements: list[tuple[float, bytes]]) -> ScoreList:
+    short = ScoreList()
+    for score, member in elements:
+        short.insert(score, member)
+    return short
+
+
+def agree(short: ScoreList, model: list[tuple[float, bytes]]) -> None:
+    short._check()
+    assert len(short) == len(model)
+    assert short.pairs(0, len(model)) == [(member, score) for score, member in model]
+    assert short.members(0, len(model)) == [member for _, member in model]
+
+
+@given(ELEMENTS, st.data())
+@settings(deadline=None)
+def test_insert_find_and_delete(elements: list[tuple[float, bytes]], data: st.DataObject) -> None:
+    short = ScoreList()
+    model: list[tuple[float, bytes]] = []
+    for score, member in elements:
+        assert short.find(member) == -1
+        short.insert(score, member)
+        insort(model, (score, member))
+        agree(short, model)
+    for place, (score, member) in enumerate(model):
+        assert short.find(member) == place
+        assert short.score_at(place) == score
+        assert short.member_at(place) == member
+    agree(short.copy(), model)
+    while model:
+        start = data.draw(st.integers(0, len(model)))
+        stop = data.draw(st.integers(start, len(model)))
+        assert short.members(start, stop) == [member for _, member in model[start:stop]]
+        short.delete_range(start, stop)
+        del model[start:stop]
+        agree(short, model)
+        if start == stop == 0:
+            break
+
+
+@given(ELEMENTS, SCORES, MEMBERS, st.booleans())
+@settings(deadline=None)
+def test_counts(elements: list[tuple[float, bytes]], score: float, member: bytes, inclusive: bool) -> None:
+    bisect = bisect_right if inclusive else bisect_left
+    assert filled(elements).count_below(score, inclusive) == bisect(sorted(score for score, _ in elements), score)
+    lex = filled([(0.0, member) for _, member in elements])
+    assert lex.count_before(member, inclusive) == bisect(sorted(member for _, member in elements), member)
+
+
+def test_memory_follows_the_content() -> None:
+    rng = random.Random(3)
+    short = ScoreList()
+    empty = short.footprint()
+    for at in range(1000):
+        short.insert(rng.random(), b"member:%d" % at)
+    full = short.footprint()
+    assert 1000 * (8 + 8) < full - empty < 1000 * 150
+    assert short.copy().footprint() <= full
+    short.delete_range(1, 1000)
+    short._check()
+    assert short.footprint() < full // 10
+    assert len(short.members(0, 1)) == 1
+
+
+def test_room_is_bounded() -> None:
+    short = ScoreList()
+    assert short.has_room(b"member")
+    assert short.has_room(bytes(1 << 30))
+    short.insert(1.0, b"m")
+    assert not short.has_room(bytes(1 << 30))
