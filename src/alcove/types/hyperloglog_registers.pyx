@@ -140,12 +140,14 @@ cdef int _raise_sparse(bytearray value, int index, int rank, Py_ssize_t limit, P
     while True:
         if place.at >= size:
             raise ValueError(CORRUPT)
-        run = _run_at(view, place.at, size)
+        run = _run_at(view, place.at)
         if index < place.first + run.length:
             break
         previous = place
         place.at += run.size
         place.first += run.length
+    if place.at + run.size > size:
+        raise ValueError(CORRUPT)
     if place.at == previous.at != HEADER:
         # The run to resume from has grown over this register: which one precedes it is only known from the front.
         resume[0] = Place(HEADER, 0)
@@ -171,14 +173,13 @@ cdef int _raise_sparse(bytearray value, int index, int rank, Py_ssize_t limit, P
     return True
 
 
-cdef Run _run_at(const unsigned char *view, Py_ssize_t at, Py_ssize_t end) except *:
+cdef inline Run _run_at(const unsigned char *view, Py_ssize_t at) noexcept:
+    """May read the zero byte that follows every bytes and bytearray: the caller sees that the run is cut in two."""
     cdef unsigned char byte = view[at]
     if byte & 0x80:
         return Run(((byte >> 2) & 0x1F) + 1, (byte & 0x03) + 1, 1)
     if not byte & 0x40:
         return Run(0, byte + 1, 1)
-    if at + 1 == end:
-        raise ValueError(CORRUPT)
     return Run(0, ((byte & 0x3F) << 8 | view[at + 1]) + 1, 2)
 
 
@@ -248,8 +249,8 @@ cdef int _merge_sparse(unsigned char *registers, const unsigned char *view, Py_s
     cdef int first = 0, i
     cdef Run run
     while at < size:
-        run = _run_at(view, at, size)
-        if run.length > REGISTER_COUNT - first:
+        run = _run_at(view, at)
+        if run.length > REGISTER_COUNT - first or at + run.size > size:
             raise ValueError(CORRUPT)
         for i in range(first, first + run.length if run.held else first):
             if registers[i] < run.held:
