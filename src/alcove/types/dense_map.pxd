@@ -1,0 +1,76 @@
+from cpython.object cimport PyObject
+from libc.stdint cimport uint32_t
+
+cdef union Word:
+    PyObject *value
+    double score
+
+# A set's entries end before `word`: the arrays step by `width`.
+cdef struct Entry:
+    PyObject *key
+    uint32_t hash
+    uint32_t next
+    Word word
+
+# An array in blocks of 4096 elements, so that growing it moves nothing; only the first block can be smaller.
+cdef struct Blocks:
+    char **blocks
+    uint32_t number
+    uint32_t width
+    Py_ssize_t room
+
+cdef enum:
+    BLOCK_BITS = 12
+    BLOCK = 1 << BLOCK_BITS
+
+cdef inline void *blocks_at(const Blocks *blocks, Py_ssize_t index) noexcept:
+    return blocks.blocks[index >> BLOCK_BITS] + (index & (BLOCK - 1)) * blocks.width
+
+cdef class DenseSet:
+    cdef Blocks entries, heads
+    cdef Py_ssize_t count
+    cdef uint32_t buckets, mask
+    cdef bint owns_values
+    cdef Py_ssize_t object_bytes
+
+    cdef inline Entry *entry(self, Py_ssize_t position) noexcept:
+        return <Entry *>blocks_at(&self.entries, position)
+
+    cdef inline uint32_t *head(self, uint32_t bucket) noexcept:
+        return <uint32_t *>blocks_at(&self.heads, bucket)
+
+    # The head of the chain where `hash` belongs: heads not split yet in this round take one bit less.
+    cdef inline uint32_t *head_of(self, uint32_t hash) noexcept:
+        cdef uint32_t bucket = hash & self.mask
+        return self.head(bucket if bucket < self.buckets else bucket & (self.mask >> 1))
+
+    cdef Py_ssize_t lookup(self, bytes key, uint32_t hash) noexcept
+    cdef Entry *push(self, bytes key, uint32_t hash) except NULL
+    cdef int within(self, Py_ssize_t position) except -1
+    cdef int grow_buckets(self) except -1
+    cdef void shrink(self) noexcept
+    cdef void release(self, Entry *entry) noexcept
+    cdef int copy_into(self, DenseSet twin) except -1
+
+    cpdef Py_ssize_t find(self, bytes key) except -2
+    cpdef bytes key_at(self, Py_ssize_t position)
+    cpdef bint add(self, bytes key) except -1
+    cpdef bint delete(self, bytes key) except -1
+    cpdef object delete_at(self, Py_ssize_t position)
+    cpdef list keys(self)
+    cpdef Py_ssize_t footprint(self) noexcept
+    cpdef bint drain(self, Py_ssize_t number) noexcept
+    cpdef DenseSet copy(self)
+
+cdef class ByteMap(DenseSet):
+    cpdef bytes get(self, bytes key)
+    cpdef bytes value_at(self, Py_ssize_t position)
+    cpdef bint set(self, bytes key, bytes value) except -1
+    cpdef object set_at(self, Py_ssize_t position, bytes value)
+    cpdef list values(self)
+
+cdef class ScoreMap(DenseSet):
+    cpdef object get(self, bytes key)
+    cpdef double value_at(self, Py_ssize_t position) except? -1
+    cpdef bint set(self, bytes key, double score) except -1
+    cpdef object set_at(self, Py_ssize_t position, double score)

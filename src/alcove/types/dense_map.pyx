@@ -1,0 +1,465 @@
+# cython: boundscheck=False
+"""Sets and maps of byte strings whose elements stand at positions 0, 1, 2, ...: the native twin of dense_map.py.
+
+Entries live in one array; a deletion moves the last one into the hole. They are found by linear hashing (Litwin,
+1980): chains through the entries hang from an array of heads, and each insertion beyond the load splits one head,
+so that the table grows and shrinks by single steps. Both arrays are made of blocks. So no insertion, not the one in
+many millions, rehashes a table or moves an array, and there are no tombstones to clean up.
+An entry keeps 32 bits of its key's hash, so that walking a chain and splitting it touch no key that is not equal.
+Hashes are Python's own, keyed anew in each process.
+"""
+
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
+from cpython.list cimport PyList_New, PyList_SET_ITEM
+from cpython.mem cimport PyMem_RawCalloc, PyMem_RawFree, PyMem_RawMalloc, PyMem_RawRealloc
+from cpython.object cimport PyObject, PyObject_Hash
+from cpython.ref cimport Py_INCREF
+from libc.stdint cimport uint32_t
+from libc.string cimport memcmp, memcpy
+
+cdef extern from "Python.h":
+    void _incref "Py_INCREF"(PyObject *) noexcept
+    void _decref "Py_DECREF"(PyObject *) noexcept
+
+cdef extern from *:
+    """
+    #if defined(__GNUC__)
+    #define alcove_prefetch(place) __builtin_prefetch(place, 1)
+    #else
+    #define alcove_prefetch(place) ((void)0)
+    #endif
+    """
+    void _prefetch "alcove_prefetch"(const void *) noexcept
+
+cdef enum:
+    # The number of heads that a table begins with, and the least that an array grows by.
+    SMALLEST = 8
+    # How many splits lie between asking for a chain's memory and using it.
+    SPLITS_AHEAD = 8
+
+# The end of a chain; positions stay below it, which is also Redis's own limit of elements.
+cdef uint32_t NONE = 0xFFFFFFFF
+
+
+cdef inline uint32_t _hash(bytes key) except? 0xFFFFFFFF:
+    if key is None:
+        raise TypeError("a key must be bytes")
+    return <uint32_t>PyObject_Hash(key)
+
+
+cdef inline bint _same(PyObject *kept, bytes key) noexcept:
+    cdef Py_ssize_t size = PyBytes_GET_SIZE(key)
+    return kept == <PyObject *>key or (
+        PyBytes_GET_SIZE(<bytes>kept) == size
+        and memcmp(PyBytes_AS_STRING(<bytes>kept), PyBytes_AS_STRING(key), size) == 0
+    )
+
+
+cdef inline Py_ssize_t _weight(PyObject *value) noexcept:
+    """What the allocator gives for a bytes object: its header of 33 bytes and its data, in steps of 16."""
+    return (PyBytes_GET_SIZE(<bytes>value) + 33 + 15) & ~<Py_ssize_t>15
+
+
+cdef int _resize_first(Blocks *blocks, Py_ssize_t elements) except -1:
+    cdef char *block
+    if blocks.blocks == NULL:
+        blocks.blocks = <char **>PyMem_RawCalloc(1, sizeof(char *))
+        if blocks.blocks == NULL:
+            raise MemoryError()
+        blocks.number = 1
+    block = <char *>PyMem_RawRealloc(blocks.blocks[0], elements * blocks.width)
+    if block == NULL:
+        raise MemoryError()
+    blocks.blocks[0] = block
+    blocks.room = elements
+    return 0
+
+
+cdef int _add_block(Blocks *blocks) except -1:
+    cdef char **directory
+    cdef char *block
+    if blocks.number & (blocks.number - 1) == 0:
+        directory = <char **>PyMem_RawRealloc(blocks.blocks, 2 * blocks.number * sizeof(char *))
+        if directory == NULL:
+            raise MemoryError()
+        blocks.blocks = directory
+    block = <char *>PyMem_RawMalloc(BLOCK * blocks.width)
+    if block == NULL:
+        raise MemoryError()
+    blocks.blocks[blocks.number] = block
+    blocks.number += 1
+    blocks.room += BLOCK
+    return 0
+
+
+cdef int _grow(Blocks *blocks) except -1:
+    """Makes room for at least one element more."""
+    if blocks.room < BLOCK:
+        return _resize_first(blocks, min(blocks.room + (blocks.room >> 1) + SMALLEST, <Py_ssize_t>BLOCK))
+    return _add_block(blocks)
+
+
+cdef void _trim(Blocks *blocks, Py_ssize_t needed) noexcept:
+    """Gives back what lies well behind `needed` elements; a little is kept, for those that may soon come again."""
+    cdef char *block
+    while blocks.number > 1 and blocks.room - BLOCK - BLOCK // 2 >= needed:
+        blocks.number -= 1
+        blocks.room -= BLOCK
+        PyMem_RawFree(blocks.blocks[blocks.number])
+    if blocks.number == 1 and blocks.room > 4 * needed + SMALLEST:
+        block = <char *>PyMem_RawRealloc(blocks.blocks[0], (2 * needed + SMALLEST) * blocks.width)
+        if block != NULL:
+            blocks.blocks[0] = block
+            blocks.room = 2 * needed + SMALLEST
+
+
+cdef void _free(Blocks *blocks) noexcept:
+    cdef uint32_t index
+    for index in range(blocks.number):
+        PyMem_RawFree(blocks.blocks[index])
+    PyMem_RawFree(blocks.blocks)
+    blocks.blocks = NULL
+    blocks.number = 0
+    blocks.room = 0
+
+
+cdef int _copy(Blocks *to, const Blocks *source, Py_ssize_t elements) except -1:
+    """Fills the empty `to` with the first `elements` of `source`."""
+    cdef uint32_t index
+    cdef Py_ssize_t copied = 0
+    _resize_first(to, min(elements, <Py_ssize_t>BLOCK))
+    while to.room < elements:
+        _add_block(to)
+    for index in range(to.number):
+        memcpy(to.blocks[index], source.blocks[index], min(elements - copied, <Py_ssize_t>BLOCK) * to.width)
+        copied += BLOCK
+    return 0
+
+
+cdef class DenseSet:
+    """A set of byte strings, each at a position."""
+
+    def __cinit__(self):
+        self.entries.width = sizeof(Entry) - sizeof(Word)
+        self.heads.width = sizeof(uint32_t)
+
+    def __dealloc__(self):
+        self.drain(self.count)
+
+    def __len__(self):
+        return self.count
+
+    def __contains__(self, bytes key not None):
+        return self.lookup(key, _hash(key)) >= 0
+
+    cdef Py_ssize_t lookup(self, bytes key, uint32_t hash) noexcept:
+        cdef uint32_t position
+        cdef Entry *entry
+        if self.buckets == 0:
+            return -1
+        position = self.head_of(hash)[0]
+        while position != NONE:
+            entry = self.entry(position)
+            if entry.hash == hash and _same(entry.key, key):
+                return position
+            position = entry.next
+        return -1
+
+    cdef Entry *push(self, bytes key, uint32_t hash) except NULL:
+        """Adds `key`, known to be absent, at the last position; the caller fills the word."""
+        cdef Entry *entry
+        cdef uint32_t *head
+        if self.count == <Py_ssize_t>NONE:
+            raise OverflowError("too many elements")
+        if self.count == self.entries.room:
+            _grow(&self.entries)
+        if self.count >= self.buckets:
+            self.grow_buckets()
+        head = self.head_of(hash)
+        entry = self.entry(self.count)
+        entry.key = <PyObject *>key
+        _incref(entry.key)
+        entry.hash = hash
+        entry.next = head[0]
+        head[0] = <uint32_t>self.count
+        self.count += 1
+        self.object_bytes += _weight(entry.key)
+        return entry
+
+    cdef int grow_buckets(self) except -1:
+        """Splits one chain in two by the next bit of the hashes."""
+        cdef uint32_t position, bucket
+        cdef uint32_t *low
+        cdef uint32_t *high
+        cdef Entry *entry
+        if self.buckets == 0:
+            _grow(&self.heads)
+            for bucket in range(<uint32_t>SMALLEST):
+                self.head(bucket)[0] = NONE
+            self.buckets = SMALLEST
+            self.mask = SMALLEST - 1
+            return 0
+        if self.buckets == self.heads.room:
+            _grow(&self.heads)
+        if self.buckets > self.mask:
+            self.mask = 2 * self.mask + 1
+        low = self.head(self.buckets & (self.mask >> 1))
+        high = self.head(self.buckets)
+        position = low[0]
+        while position != NONE:
+            entry = self.entry(position)
+            if entry.hash & self.mask == self.buckets:
+                high[0] = position
+                high = &entry.next
+            else:
+                low[0] = position
+                low = &entry.next
+            position = entry.next
+        low[0] = NONE
+        high[0] = NONE
+        self.buckets += 1
+        # Chains are split in order, so what a split will wait for is known well before.
+        position = self.head((self.buckets + SPLITS_AHEAD) & (self.mask >> 1))[0]
+        if position != NONE:
+            _prefetch(self.entry(position))
+        return 0
+
+    cdef void shrink(self) noexcept:
+        """Joins the chains that a smaller set does not need, and gives unused memory back."""
+        cdef uint32_t *tail
+        while self.buckets > 2 * self.count and self.buckets > SMALLEST:
+            self.buckets -= 1
+            tail = self.head(self.buckets & (self.mask >> 1))
+            while tail[0] != NONE:
+                tail = &self.entry(tail[0]).next
+            tail[0] = self.head(self.buckets)[0]
+            if self.buckets <= (self.mask >> 1) + 1:
+                self.mask >>= 1
+        _trim(&self.entries, self.count)
+        _trim(&self.heads, self.buckets)
+
+    cdef void release(self, Entry *entry) noexcept:
+        """Lets go of an entry's objects."""
+        self.object_bytes -= _weight(entry.key)
+        _decref(entry.key)
+        if self.owns_values:
+            self.object_bytes -= _weight(entry.word.value)
+            _decref(entry.word.value)
+
+    cdef int copy_into(self, DenseSet twin) except -1:
+        cdef Py_ssize_t position
+        cdef Entry *entry
+        if self.count == 0:
+            return 0
+        _copy(&twin.entries, &self.entries, self.count)
+        _copy(&twin.heads, &self.heads, self.buckets)
+        for position in range(self.count):
+            entry = self.entry(position)
+            _incref(entry.key)
+            if self.owns_values:
+                _incref(entry.word.value)
+        twin.buckets = self.buckets
+        twin.mask = self.mask
+        twin.count = self.count
+        twin.object_bytes = self.object_bytes
+        return 0
+
+    cdef int within(self, Py_ssize_t position) except -1:
+        if not 0 <= position < self.count:
+            raise IndexError(position)
+        return 0
+
+    cpdef Py_ssize_t find(self, bytes key) except -2:
+        """The position of `key`, or -1. It holds until the next deletion."""
+        return self.lookup(key, _hash(key))
+
+    cpdef bytes key_at(self, Py_ssize_t position):
+        """The key at `position`: the very object that was added."""
+        self.within(position)
+        return <bytes>self.entry(position).key
+
+    cpdef bint add(self, bytes key) except -1:
+        """Adds `key`; whether it was absent."""
+        cdef uint32_t hash = _hash(key)
+        if self.lookup(key, hash) >= 0:
+            return False
+        self.push(key, hash)
+        return True
+
+    cpdef bint delete(self, bytes key) except -1:
+        """Removes `key`; whether it was there."""
+        cdef Py_ssize_t position = self.lookup(key, _hash(key))
+        if position < 0:
+            return False
+        self.delete_at(position)
+        return True
+
+    cpdef object delete_at(self, Py_ssize_t position):
+        """Removes what stands at `position`; the last entry takes its place."""
+        cdef Entry gone
+        cdef uint32_t last
+        cdef uint32_t *link
+        self.within(position)
+        last = <uint32_t>self.count - 1
+        memcpy(&gone, self.entry(position), self.entries.width)
+        link = self.head_of(gone.hash)
+        while link[0] != <uint32_t>position:
+            link = &self.entry(link[0]).next
+        link[0] = gone.next
+        if <uint32_t>position != last:
+            link = self.head_of(self.entry(last).hash)
+            while link[0] != last:
+                link = &self.entry(link[0]).next
+            link[0] = <uint32_t>position
+            memcpy(self.entry(position), self.entry(last), self.entries.width)
+        self.count -= 1
+        self.release(&gone)
+        self.shrink()
+
+    cpdef list keys(self):
+        """All keys, by position."""
+        cdef list found = PyList_New(self.count)
+        cdef Py_ssize_t position
+        for position in range(self.count):
+            key = <bytes>self.entry(position).key
+            Py_INCREF(key)
+            PyList_SET_ITEM(found, position, key)
+        return found
+
+    cpdef Py_ssize_t footprint(self) noexcept:
+        """Bytes of memory with all keys and values, this object's own included."""
+        return 112 + self.entries.room * self.entries.width + self.heads.room * self.heads.width + self.object_bytes
+
+    cpdef bint drain(self, Py_ssize_t number) noexcept:
+        """Frees up to `number` entries; True when nothing is left. From then on nothing can be found or added."""
+        _free(&self.heads)
+        self.buckets = 0
+        while number > 0 and self.count > 0:
+            self.count -= 1
+            number -= 1
+            self.release(self.entry(self.count))
+        _trim(&self.entries, self.count)
+        if self.count > 0:
+            return False
+        _free(&self.entries)
+        return True
+
+    cpdef DenseSet copy(self):
+        cdef DenseSet twin = type(self)()
+        self.copy_into(twin)
+        return twin
+
+    def _check(self):
+        """Asserts that every entry is found by its key and nothing else hangs in the chains."""
+        cdef uint32_t bucket, position
+        cdef Py_ssize_t linked = 0, weight = 0
+        cdef Entry *entry
+        assert self.count <= self.entries.room
+        assert self.count <= self.buckets <= self.heads.room
+        for bucket in range(self.buckets):
+            position = self.head(bucket)[0]
+            while position != NONE:
+                assert position < self.count
+                entry = self.entry(position)
+                assert self.head_of(entry.hash) == self.head(bucket)
+                assert entry.hash == _hash(<bytes>entry.key)
+                assert self.lookup(<bytes>entry.key, entry.hash) == position
+                weight += _weight(entry.key) + (_weight(entry.word.value) if self.owns_values else 0)
+                position = entry.next
+                linked += 1
+        assert linked == self.count
+        assert weight == self.object_bytes
+
+
+cdef class ByteMap(DenseSet):
+    """A map of byte strings to byte strings."""
+
+    def __cinit__(self):
+        self.entries.width = sizeof(Entry)
+        self.owns_values = True
+
+    cpdef bint add(self, bytes key) except -1:
+        raise TypeError("a map has no keys without values")
+
+    cpdef bytes get(self, bytes key):
+        """The value of `key`, or None."""
+        cdef Py_ssize_t position = self.lookup(key, _hash(key))
+        return None if position < 0 else <bytes>self.entry(position).word.value
+
+    cpdef bytes value_at(self, Py_ssize_t position):
+        self.within(position)
+        return <bytes>self.entry(position).word.value
+
+    cpdef bint set(self, bytes key, bytes value) except -1:
+        """Gives `key` the value; whether the key was absent."""
+        cdef uint32_t hash = _hash(key)
+        cdef Py_ssize_t position = self.lookup(key, hash)
+        cdef Entry *entry
+        if position >= 0:
+            self.set_at(position, value)
+            return False
+        if value is None:
+            raise TypeError("a value must be bytes")
+        entry = self.push(key, hash)
+        entry.word.value = <PyObject *>value
+        _incref(entry.word.value)
+        self.object_bytes += _weight(entry.word.value)
+        return True
+
+    cpdef object set_at(self, Py_ssize_t position, bytes value):
+        """Replaces the value at `position`."""
+        cdef Entry *entry
+        cdef PyObject *old
+        self.within(position)
+        if value is None:
+            raise TypeError("a value must be bytes")
+        entry = self.entry(position)
+        old = entry.word.value
+        entry.word.value = <PyObject *>value
+        _incref(entry.word.value)
+        self.object_bytes += _weight(entry.word.value) - _weight(old)
+        _decref(old)
+
+    cpdef list values(self):
+        """All values, by position."""
+        cdef list found = PyList_New(self.count)
+        cdef Py_ssize_t position
+        for position in range(self.count):
+            value = <bytes>self.entry(position).word.value
+            Py_INCREF(value)
+            PyList_SET_ITEM(found, position, value)
+        return found
+
+
+cdef class ScoreMap(DenseSet):
+    """A map of byte strings to doubles."""
+
+    def __cinit__(self):
+        self.entries.width = sizeof(Entry)
+
+    cpdef bint add(self, bytes key) except -1:
+        raise TypeError("a map has no keys without values")
+
+    cpdef object get(self, bytes key):
+        """The score of `key`, or None."""
+        cdef Py_ssize_t position = self.lookup(key, _hash(key))
+        return None if position < 0 else self.entry(position).word.score
+
+    cpdef double value_at(self, Py_ssize_t position) except? -1:
+        self.within(position)
+        return self.entry(position).word.score
+
+    cpdef bint set(self, bytes key, double score) except -1:
+        """Gives `key` the score; whether the key was absent."""
+        cdef uint32_t hash = _hash(key)
+        cdef Py_ssize_t position = self.lookup(key, hash)
+        if position >= 0:
+            self.entry(position).word.score = score
+            return False
+        self.push(key, hash).word.score = score
+        return True
+
+    cpdef object set_at(self, Py_ssize_t position, double score):
+        """Replaces the score at `position`."""
+        self.within(position)
+        self.entry(position).word.score = score
