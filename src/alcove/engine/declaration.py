@@ -32,16 +32,16 @@ from typing import Any, Final, TypeVar
 
 from alcove.engine.synopsis import (
     Argument,
-    Index,
     KeySpec,
     Keyword,
-    Range,
     are_movable,
     arity,
+    joined,
     key_specs,
     parse,
     positions,
 )
+from alcove.values import Status
 
 Handler = TypeVar("Handler", bound=Callable[..., Any])
 
@@ -154,7 +154,7 @@ class Command:
         self.name = facts.name
         self.words = 1 if container is None else 2
         self.arity = facts.arity
-        # The arity again, as bounds of the number of words: `least <= len(argv) <= most`.
+        # The arity again as bounds, for the hot path: `least <= len(argv) <= most`.
         self.least = abs(facts.arity)
         self.most = facts.arity if facts.arity > 0 else ANY
         self.flags = facts.flags
@@ -170,6 +170,10 @@ class Command:
 
     def __repr__(self) -> str:
         return f"<Command {self.name}>"
+
+    def accepts(self, argc: int) -> bool:
+        """Whether the number of words, with those of the name, fits the arity."""
+        return self.least <= argc <= self.most
 
     def find(self, name: bytes) -> Command | None:
         """The subcommand of a container."""
@@ -323,7 +327,7 @@ class Registry:
         )
         first = container.name.encode()
 
-        def helped(ctx: Any) -> list[bytes]:
+        def helped(ctx: Any) -> list[Status]:
             return help_lines(self.table[first])
 
         self.add(facts, helped)
@@ -407,9 +411,7 @@ def with_access(
             # The keyword may also occur as a value, so that it is no sure guide.
             names.append("incomplete")
         specs.append(replace(spec, flags=tuple(names)))
-    specs = joined(specs)
-    specs += [KeySpec("", None, None, tuple(names)) for names in unknown]
-    return tuple(specs)
+    return (*joined(specs), *(KeySpec("", None, None, tuple(names)) for names in unknown))
 
 
 def default_access(names: list[str], flags: int) -> list[str]:
@@ -431,26 +433,6 @@ def default_access(names: list[str], flags: int) -> list[str]:
     return access
 
 
-def joined(specs: list[KeySpec]) -> list[KeySpec]:
-    """Single keys that adjoin and are used alike make one range, as in LCS."""
-    result: list[KeySpec] = []
-    for spec in specs:
-        before = result[-1] if result else None
-        if (
-            before is not None
-            and before.flags == spec.flags
-            and isinstance(before.begin, Index)
-            and isinstance(before.find, Range)
-            and spec.find == Range(0)
-            and before.find.lastkey >= 0
-            and spec.begin == Index(before.begin.index + before.find.lastkey + 1)
-        ):
-            result[-1] = replace(before, find=Range(before.find.lastkey + 1))
-        else:
-            result.append(spec)
-    return result
-
-
 def group_of(handler: Callable[..., Any]) -> str:
     module = handler.__module__
     named: str | None = getattr(sys.modules[module], "GROUP", None)
@@ -465,15 +447,17 @@ def summary_of(handler: Callable[..., Any]) -> str:
     return " ".join(text.split("\n\n")[0].split())
 
 
-def help_lines(container: Command) -> list[bytes]:
+def help_lines(container: Command) -> list[Status]:
     """The reply of a container's HELP, laid out as the servers do."""
     lines = [f"{container.name.upper()} <subcommand> [<arg> [value] [opt] ...]. Subcommands are:"]
+    if container.handler is not None:
+        lines += ["(no subcommand)", f"    {container.facts.summary}"]
     for member in container.members():
         name = member.name.partition("|")[2].upper()
         if name != "HELP":
             lines += [f"{name} {member.facts.synopsis}".rstrip(), f"    {member.facts.summary}"]
     lines += ["HELP", "    Print this help."]
-    return [line.encode() for line in lines]
+    return [Status(line.encode()) for line in lines]
 
 
 REGISTRY: Final = Registry()

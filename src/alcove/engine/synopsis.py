@@ -350,6 +350,26 @@ def _key_name(part: Argument) -> str:
     return part.name if part.type == "key" else part.arguments[0].name
 
 
+def joined(specs: Sequence[KeySpec]) -> list[KeySpec]:
+    """Keys that adjoin and are used alike make one range, as in LCS."""
+    result: list[KeySpec] = []
+    for spec in specs:
+        before = result.pop() if result else None
+        if before is not None and before.flags == spec.flags and (both := _as_one(before, spec)):
+            result.append(both)
+        else:
+            result += [spec] if before is None else [before, spec]
+    return result
+
+
+def _as_one(before: KeySpec, spec: KeySpec) -> KeySpec | None:
+    match before, spec:
+        case KeySpec(begin=Index(first), find=Range(lastkey, 1)), KeySpec(begin=Index(next_), find=Range(0)):
+            if lastkey >= 0 and next_ == first + lastkey + 1:
+                return replace(before, find=Range(lastkey + 1))
+    return None
+
+
 def positions(specs: Sequence[KeySpec]) -> tuple[int, int, int]:
     """First key, last key and step as COMMAND INFO gives them: the fixed positions only, zeros when there are none.
 
