@@ -12,7 +12,9 @@ from setuptools.command.build_ext import build_ext
 # The one list of compiled modules. A module with a `.pyx` beside its `.py` is a native twin: the `.pyx` is built.
 COMPILED = [
     "alcove.numeric",
+    "alcove.engine.clock",
     "alcove.engine.glob",
+    "alcove.engine.table",
 ]
 
 PACKAGE = Path("src")

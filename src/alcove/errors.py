@@ -55,6 +55,12 @@ NO_SUCH_KEY: Final = "ERR no such key"
 SAME_OBJECT: Final = "ERR source and destination objects are the same"
 BUSY_KEY: Final = "BUSYKEY Target key name already exists."
 
+LCS_WRONG_TYPE: Final = "ERR The specified keys must contain string values"
+LCS_TOO_BIG: Final = "ERR Insufficient memory, transient memory for LCS exceeds proto-max-bulk-len"
+LEN_AND_IDX: Final = "ERR If you want both the length and indexes, please just use IDX."
+INVALID_NUMKEYS: Final = "ERR invalid numkeys value"
+INVALID_DIGEST: Final = "ERR IFDEQ/IFDNE digest must be exactly 16 hexadecimal characters"
+
 # Sessions and transactions
 NO_AUTH: Final = "NOAUTH Authentication required."
 NO_AUTH_HELLO: Final = (
@@ -87,6 +93,13 @@ INTERNAL: Final = "ERR internal error, see the log"
 
 def wrong_arity(name: str) -> str:
     return f"ERR wrong number of arguments for '{name}' command"
+
+
+def not_while_subscribed(name: str) -> str:
+    return (
+        f"ERR Can't execute '{name}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET "
+        "are allowed in this context"
+    )
 
 
 def unknown_command(name: bytes, arguments: list[bytes]) -> str:

@@ -244,7 +244,7 @@ def _nearest(top: int, bottom: int) -> LongDouble:
 def _divide_even(top: int, bottom: int) -> int:
     quotient, rest = divmod(top, bottom)
     twice = 2 * rest
-    return quotient + (twice > bottom or (twice == bottom and quotient & 1))
+    return quotient + 1 if twice > bottom or (twice == bottom and quotient % 2) else quotient
 
 
 def _from_digits(digits: str) -> int:

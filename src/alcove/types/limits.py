@@ -2,6 +2,21 @@
 
 from __future__ import annotations
 
+LIMIT_NAMES = (
+    "hash_max_listpack_entries",
+    "hash_max_listpack_value",
+    "list_max_listpack_size",
+    "list_compress_depth",
+    "set_max_intset_entries",
+    "set_max_listpack_entries",
+    "set_max_listpack_value",
+    "zset_max_listpack_entries",
+    "zset_max_listpack_value",
+    "stream_node_max_bytes",
+    "stream_node_max_entries",
+    "hll_sparse_max_bytes",
+)
+
 
 class Limits:
     """One engine's encoding thresholds, under the names of their configuration directives.

@@ -1,0 +1,33 @@
+from alcove.engine.clock cimport Clock
+from alcove.engine.context cimport Context
+from alcove.engine.declaration cimport Command, Registry
+from alcove.engine.keyspace cimport Database, Keyspace
+from alcove.engine.session cimport Session
+
+cdef class Engine:
+    cdef readonly object config, lock
+    cdef readonly Clock clock
+    cdef readonly Registry registry
+    cdef readonly Keyspace space
+    cdef readonly dict sessions
+    cdef readonly list sinks
+    cdef readonly dict info_sections
+    cdef public object on_shutdown, on_sooner
+    cdef public int gate
+    cdef readonly str run_id
+    cdef public long long now_us, started_us
+    cdef public long long next_session, connections_received, commands_processed, unexpected_errors, expire_lag_ms
+    cdef readonly object error_counts
+    cdef public str closed
+    cdef list _deadlines
+    cdef long long _deadline_number
+    cdef object _sliced
+    cdef object __weakref__
+
+    cpdef object execute(self, Session session, list argv)
+    cpdef enter(self)
+    cpdef leave(self)
+    cpdef object call(self, Session session, list argv)
+    cpdef object run(self, Session session, Command command, list argv)
+
+cdef object invoke(object handler, Context context, list argv, int words)

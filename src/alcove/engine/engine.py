@@ -1,0 +1,492 @@
+"""The engine: one call per command, whoever brings it, and the housekeeping between commands.
+
+A front end (the server's loop, the in-process client) opens a session, and under the engine's lock hands it argument
+lists: `call` answers the reply value, or `PARKED` when the session has to wait and `session.deliver` will bring it.
+Every effective write is told to the sinks when its command, or the whole transaction, is done. Between commands the
+front end calls `tick`, which expires keys, ends waits whose time is up, runs slices of long commands and frees what
+was removed, a millisecond at a time.
+"""
+
+from __future__ import annotations
+
+import heapq
+import os
+from collections import Counter, deque
+from collections.abc import Callable, Generator
+from typing import Any, Protocol
+
+from alcove.engine import session as states
+from alcove.engine.blocking import NOT_READY, PARKED, Wait
+from alcove.engine.clock import Clock
+from alcove.engine.config import Config
+from alcove.engine.context import Context
+from alcove.engine.declaration import (
+    ALLOW_BUSY,
+    DENYOOM,
+    LOADING,
+    NO_AUTH,
+    NO_MULTI,
+    REGISTRY,
+    WRITE,
+    Command,
+    Registry,
+)
+from alcove.engine.keyspace import Database, Keyspace
+from alcove.engine.lock import EngineLock
+from alcove.engine.session import Session
+from alcove.errors import (
+    EXEC_ABORT,
+    NO_AUTH as NO_AUTH_TEXT,
+    NO_AUTH_HELLO,
+    NOT_IN_MULTI,
+    OUT_OF_MEMORY,
+    UNBLOCKED,
+    CommandError,
+    not_while_subscribed,
+    unknown_command,
+    unknown_subcommand,
+    wrong_arity,
+)
+from alcove.errors import LOADING as LOADING_TEXT
+from alcove.types.limits import LIMIT_NAMES
+from alcove.values import NULL_ARRAY, QUEUED
+
+# How long housekeeping may keep commands waiting.
+SLICE_US = 1000
+
+# Why no session's command can simply run: the bits of `Engine.gate`.
+GATE_LOADING = 1
+GATE_MAXMEMORY = 2
+
+
+class Sink(Protocol):
+    """Who wants to be told of every effective write: the append-only file, replicas."""
+
+    def commit(self, batch: list[tuple[int, list[bytes]]]) -> None:
+        """The effects of one command or transaction: (database, arguments) each, to be replayed all or none."""
+
+
+class Engine:
+    """The data, the sessions and the rules of one Redis."""
+
+    def __init__(
+        self,
+        config: Config | None = None,
+        clock: Clock | None = None,
+        registry: Registry | None = None,
+    ) -> None:
+        self.config = config or Config()
+        self.clock = clock or Clock()
+        self.registry = registry or REGISTRY.copy()
+        self.lock = EngineLock()
+        self.space = Keyspace(self.config.databases)
+        self.sessions: dict[int, Session] = {}
+        self.sinks: list[Sink] = []
+        # INFO's sections and other services, by name; what sits above the engine adds its own.
+        self.info_sections: dict[str, Callable[[Engine], dict[str, object]]] = {}
+        self.on_shutdown: Callable[[bool], None] | None = None
+        # Called when housekeeping is wanted sooner than `tick` said last.
+        self.on_sooner: Callable[[], None] = states.do_nothing
+        self.gate = 0
+        self.run_id = os.urandom(20).hex()
+        self.now_us = self.clock.now_us()
+        self.started_us = self.now_us
+        self.space.now_ms = self.now_us // 1000
+        self.next_session = 1
+        self.connections_received = 0
+        self.commands_processed = 0
+        self.error_counts: Counter[str] = Counter()
+        self.unexpected_errors = 0
+        self.expire_lag_ms = 0
+        self.closed: str | None = None
+        # Waits with a deadline, soonest first; the number keeps their order when deadlines are equal.
+        self._deadlines: list[tuple[int, int, Wait]] = []
+        self._deadline_number = 0
+        self._sliced: deque[tuple[Session, Generator[None, None, Any]]] = deque()
+        self._watch_config()
+
+    def _watch_config(self) -> None:
+        """Copies of settings that are read for every command, kept where reading is cheap."""
+        for name in LIMIT_NAMES:
+            self._follow(name)
+        self.config.watch("maxmemory", self._maxmemory_changed)
+        self.config.watch("maxmemory-policy", self._maxmemory_changed)
+        self._maxmemory_changed()
+
+    def _follow(self, name: str) -> None:
+        def copy() -> None:
+            setattr(self.space.limits, name, getattr(self.config, name))
+
+        self.config.watch(name.replace("_", "-"), copy)
+        copy()
+
+    def _maxmemory_changed(self) -> None:
+        self.gate = self.gate & ~GATE_MAXMEMORY | (GATE_MAXMEMORY if self.config.maxmemory else 0)
+        self.space.lfu = "lfu" in self.config.maxmemory_policy
+
+    # Sessions
+
+    def connect(self, kind: str, address: str = "", local_address: str = "") -> Session:
+        """Opens a session; the front end sets its hooks and later calls `disconnect`."""
+        session = Session(self.next_session, self.space.databases[0], kind, address, local_address)
+        self.next_session += 1
+        session.context = Context(self, session)
+        session.created_us = session.active_us = self.clock.monotonic_us()
+        if self.config.requirepass:
+            session.gate |= states.UNAUTHENTICATED
+        self.sessions[session.id] = session
+        self.connections_received += 1
+        return session
+
+    def disconnect(self, session: Session) -> None:
+        """Forgets a session: its transaction, its watches and what it waits for."""
+        self.sessions.pop(session.id, None)
+        self.discard(session)
+        if session.wait is not None:
+            session.wait.withdraw()
+            session.wait = None
+        if session.slices is not None:
+            session.slices.close()
+            session.slices = None
+
+    # Commands
+
+    def execute(self, session: Session, argv: list[bytes]) -> Any:
+        """`call` for a caller that does not hold the lock."""
+        self.enter()
+        try:
+            return self.call(session, argv)
+        finally:
+            self.leave()
+
+    def enter(self) -> None:
+        """Takes the lock for a turn, and the time for its first command."""
+        if self.closed is not None:
+            raise RuntimeError(self.closed)
+        self.lock.acquire()
+        self.now_us = self.clock.now_us()
+
+    def leave(self) -> None:
+        self.lock.release()
+
+    def call(self, session: Session, argv: list[bytes]) -> Any:
+        """Runs one command: the reply value, a `CommandError` if it failed, or `PARKED`. The lock is held."""
+        command = self.registry.find(argv[0])
+        if command is not None and command.subcommands is not None and len(argv) > 1:
+            command = command.find(argv[1])
+        if command is None or not command.accepts(len(argv)):
+            return self._refuse(session, command, self._misspelt(argv))
+        if session.gate or self.gate:
+            answer = self._admit(session, command, argv)
+            if answer is not None:
+                return answer
+        reply = self.run(session, command, argv)
+        space = self.space
+        space.touching = True
+        if command.sliced:
+            reply = self._first_slice(session, reply)
+        if space.records:
+            self._commit()
+        if type(reply) is Wait:
+            reply = self._park(session, reply)
+        if space.ready:
+            self._serve_ready()
+        return reply
+
+    def run(self, session: Session, command: Command, argv: list[bytes]) -> Any:
+        """Runs a handler with all that surrounds it, and collects what it is to be recorded as."""
+        space = self.space
+        context = session.context
+        context.recorded = False
+        started_us = self.now_us
+        if not session.executing:
+            space.now_ms = started_us // 1000
+        dirty = space.dirty
+        try:
+            reply = invoke(command.handler, context, argv, command.words)
+            if command.sliced and session.executing:
+                reply = finish(reply)
+        except CommandError as error:
+            reply = error
+        if type(reply) is CommandError:
+            command.failed += 1
+            self._count_error(reply)
+        if space.recording and space.dirty != dirty and not context.recorded:
+            space.records.append((context.keys.number, argv))
+        self.now_us = self.clock.now_us()
+        command.calls += 1
+        command.usec += max(self.now_us - started_us, 0)
+        session.commands += 1
+        session.last_command = command.name
+        self.commands_processed += 1
+        return reply
+
+    def execute_queue(self, session: Session) -> Any:
+        """EXEC: runs what was queued as one, or says why not."""
+        for database, key in session.watched:
+            database.find(key)
+        refused, broken, queue = session.queue_refused, session.watch_broken, session.queue
+        self.discard(session)
+        if refused:
+            raise CommandError(EXEC_ABORT)
+        if broken:
+            return NULL_ARRAY
+        session.executing = True
+        try:
+            return [self.run(session, command, argv) for command, argv in queue]
+        finally:
+            session.executing = False
+            session.context.recorded = True
+
+    def discard(self, session: Session) -> None:
+        """Ends a transaction without running it, and all watches."""
+        session.queue = []
+        session.queue_refused = False
+        session.gate &= ~states.IN_MULTI
+        self.unwatch(session)
+
+    def watch(self, session: Session, key: bytes) -> None:
+        database = session.database
+        database.find(key)
+        if (database, key) not in session.watched:
+            session.watched.append((database, key))
+            database.watchers.setdefault(key, {})[session] = None
+
+    def unwatch(self, session: Session) -> None:
+        for database, key in session.watched:
+            watchers = database.watchers[key]
+            del watchers[session]
+            if not watchers:
+                del database.watchers[key]
+        session.watched = []
+        session.watch_broken = False
+
+    # What happens before and after a handler
+
+    def _misspelt(self, argv: list[bytes]) -> str:
+        """Why `argv` is no command."""
+        command = self.registry.find(argv[0])
+        if command is None:
+            return unknown_command(argv[0], argv[1:])
+        if command.subcommands is not None and len(argv) > 1:
+            subcommand = command.find(argv[1])
+            if subcommand is None:
+                return unknown_subcommand(command.name, argv[1])
+            command = subcommand
+        return wrong_arity(command.name)
+
+    def _refuse(self, session: Session, command: Command | None, text: str) -> CommandError:
+        """A command that does not run; inside MULTI it spoils the transaction."""
+        error = CommandError(text)
+        if session.gate & states.IN_MULTI:
+            session.queue_refused = True
+        if command is not None:
+            command.rejected += 1
+        self._count_error(error)
+        return error
+
+    def _count_error(self, error: CommandError) -> None:
+        self.error_counts[error.code] += 1
+
+    def _admit(self, session: Session, command: Command, argv: list[bytes]) -> Any:
+        """Whether a command may run now: None if so, else the reply that it gets instead."""
+        flags = command.flags
+        gate = session.gate
+        if gate & states.UNAUTHENTICATED and not flags & NO_AUTH:
+            return self._refuse(session, command, NO_AUTH_TEXT)
+        if self.gate & GATE_MAXMEMORY and flags & DENYOOM and self.space.used > self.config.maxmemory:
+            return self._refuse(session, command, OUT_OF_MEMORY)
+        if gate & states.SUBSCRIBER and session.protocol == 2 and command.name not in SUBSCRIBER_COMMANDS:
+            return self._refuse(session, command, not_while_subscribed(command.name))
+        if self.gate & GATE_LOADING and not flags & LOADING:
+            return self._refuse(session, command, LOADING_TEXT)
+        if gate & states.IN_MULTI and command.name not in MULTI_COMMANDS:
+            if flags & NO_MULTI:
+                return self._refuse(session, command, NOT_IN_MULTI)
+            session.queue.append((command, argv))
+            return QUEUED
+        self.space.touching = not gate & states.NO_TOUCH or command.name == "touch"
+        return None
+
+    def _commit(self) -> None:
+        """Hands the effects collected so far to the sinks, as one batch."""
+        batch, self.space.records = self.space.records, []
+        for sink in self.sinks:
+            sink.commit(batch)
+
+    # Waiting
+
+    def _park(self, session: Session, wait: Wait) -> Any:
+        session.wait = wait
+        wait.enlist()
+        if wait.deadline_us:
+            self._deadline_number += 1
+            heapq.heappush(self._deadlines, (wait.deadline_us, self._deadline_number, wait))
+            if self._deadlines[0][2] is wait:
+                self.on_sooner()
+        return PARKED
+
+    def _serve_ready(self) -> None:
+        """Retries the waits for keys that were written, until serving them writes to no awaited key any more."""
+        ready = self.space.ready
+        while ready:
+            database, key = ready.pop(0)
+            for wait, reply in self._served(database, key):
+                self.resume(wait.session, reply)
+
+    def _served(self, database: Database, key: bytes) -> list[tuple[Wait, Any]]:
+        """The waits that the present state of a key can end, first come first served, with their replies."""
+        served = []
+        present = database.find(key) is not None
+        for wait in database.waiting.get(key, ()):
+            if present or wait.on_removal:
+                reply = self._retry(wait)
+                if reply is not NOT_READY:
+                    served.append((wait, reply))
+                    present = database.find(key) is not None
+        return served
+
+    def _retry(self, wait: Wait) -> Any:
+        wait.session.context.recorded = False
+        try:
+            return wait.retry()
+        except CommandError as error:
+            self._count_error(error)
+            return error
+        finally:
+            if self.space.records:
+                self._commit()
+
+    def resume(self, session: Session, reply: Any) -> None:
+        """Ends a session's wait with a reply."""
+        if session.wait is not None:
+            session.wait.withdraw()
+            session.wait = None
+        session.deliver(reply)
+
+    def unblock(self, session: Session, with_error: bool) -> bool:
+        """CLIENT UNBLOCK: ends a wait as by its timeout or with an error; False if the session does not wait."""
+        if session.wait is None:
+            return False
+        self.resume(session, CommandError(UNBLOCKED) if with_error else session.wait.timeout_reply)
+        return True
+
+    def _first_slice(self, session: Session, slices: Any) -> Any:
+        """Starts a long command; if one slice is not enough, the session is parked and housekeeping goes on with it."""
+        if isinstance(slices, CommandError):
+            return slices
+        done, reply = self._next_slice(session, slices)
+        if done:
+            return reply
+        session.slices = slices
+        self._sliced.append((session, slices))
+        self.on_sooner()
+        return PARKED
+
+    def _next_slice(self, session: Session, slices: Generator[None, None, Any]) -> tuple[bool, Any]:
+        """Whether this slice was the last one, and then the reply."""
+        session.context.recorded = False
+        try:
+            next(slices)
+        except StopIteration as end:
+            return True, end.value
+        except CommandError as error:
+            self._count_error(error)
+            return True, error
+        return False, None
+
+    # Housekeeping
+
+    def tick(self) -> int:
+        """One round of housekeeping, about a millisecond at most. The lock is held.
+
+        Answers after how many microseconds it wants to be called again at the latest: 0 at once, -1 never.
+        """
+        started_us = self.clock.monotonic_us()
+
+        def in_time() -> bool:
+            return self.clock.monotonic_us() - started_us < SLICE_US
+
+        self.now_us = self.clock.now_us()
+        self.space.now_ms = self.now_us // 1000
+        self._end_waits(started_us)
+        done = self._expire(in_time)
+        done = self._run_slices(in_time) and done
+        done = self.space.bury(in_time) and done
+        if self.space.records:
+            self._commit()
+        if self.space.ready:
+            self._serve_ready()
+        return self._idle_us(started_us) if done else 0
+
+    def _idle_us(self, now_us: int) -> int:
+        idle_us = -1
+        deadline_ms = self.space.next_deadline()
+        if deadline_ms:
+            idle_us = max(deadline_ms * 1000 - self.now_us, 0)
+        while self._deadlines and self._deadlines[0][2].done:
+            heapq.heappop(self._deadlines)
+        if self._deadlines:
+            wait_us = max(self._deadlines[0][0] - now_us, 0)
+            idle_us = wait_us if idle_us < 0 else min(idle_us, wait_us)
+        return idle_us
+
+    def _end_waits(self, now_us: int) -> None:
+        while self._deadlines and (self._deadlines[0][0] <= now_us or self._deadlines[0][2].done):
+            wait = heapq.heappop(self._deadlines)[2]
+            if not wait.done:
+                self.resume(wait.session, wait.timeout_reply)
+
+    def _expire(self, in_time: Callable[[], bool]) -> bool:
+        first_ms = self.space.next_deadline()
+        self.expire_lag_ms = max(self.space.now_ms - first_ms, 0) if first_ms else 0
+        if not first_ms or first_ms > self.space.now_ms:
+            return True
+        return self.space.expire_due(in_time)
+
+    def _run_slices(self, in_time: Callable[[], bool]) -> bool:
+        """Lets each long command go on in turn; True when none is left."""
+        while self._sliced and in_time():
+            session, slices = self._sliced.popleft()
+            if session.slices is not slices:
+                continue
+            done, reply = self._next_slice(session, slices)
+            if done:
+                session.slices = None
+                session.deliver(reply)
+            else:
+                self._sliced.append((session, slices))
+        return not self._sliced
+
+    # Ending
+
+    def close(self, why: str = "the engine is closed") -> None:
+        """Refuses every further call. The lock is not held."""
+        self.closed = why
+
+
+# What a RESP2 subscriber may say, and what MULTI does not queue.
+SUBSCRIBER_COMMANDS = frozenset(
+    "ping subscribe ssubscribe unsubscribe sunsubscribe psubscribe punsubscribe quit reset".split()
+)
+MULTI_COMMANDS = frozenset("exec discard multi watch quit reset".split())
+
+
+def invoke(handler: Callable[..., Any], context: Context, argv: list[bytes], words: int) -> Any:
+    """Calls a handler with the arguments behind the name's `words`; short commands need no argument tuple."""
+    count = len(argv)
+    if words == 1:
+        if count == 2:
+            return handler(context, argv[1])
+        if count == 3:
+            return handler(context, argv[1], argv[2])
+    return handler(context, *argv[words:])
+
+
+def finish(slices: Generator[None, None, Any]) -> Any:
+    """Runs a sliced command to its end at once."""
+    while True:
+        try:
+            next(slices)
+        except StopIteration as end:
+            return end.value

@@ -1,0 +1,414 @@
+"""The keyspace: the databases, and all that happens around a key whoever touches it.
+
+Looking up (an expired key is gone the moment it is looked at), writing, removing, expiring, WATCH, keyspace events,
+memory accounting and the waking of blocked sessions stand here once. Handlers say what they do to a key with the
+verbs of `Database`; none of them sees how entries are stored, which is the table's business.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import deque
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from alcove.engine import events
+from alcove.engine.table import Entry, Table
+from alcove.errors import WRONG_TYPE, CommandError
+from alcove.types.limits import Limits
+
+if TYPE_CHECKING:
+    from alcove.engine.blocking import Wait
+    from alcove.engine.session import Session
+
+# What a key costs besides the bytes of its key and value: the entry and its places in the index and the array.
+ENTRY_BYTES = 176
+# What CPython adds to the bytes of a bytes object.
+BYTES_HEADER = 33
+# Values with more elements than this are freed in slices, not at once.
+DRAINED_AT_ONCE = 64
+# How many elements the graveyard frees between two looks at the clock.
+DRAIN_STEP = 512
+
+
+class Keyspace:
+    """All databases of one engine, and what they share: the time, the counters and the hooks."""
+
+    def __init__(self, databases: int = 16) -> None:
+        self.limits = Limits()
+        # The time by which keys expire. It stands still during a command, an EXEC or a script.
+        self.now_ms = 0
+        # Counts effective writes; the engine compares it to see whether a command changed anything.
+        self.dirty = 0
+        self.hits = 0
+        self.misses = 0
+        self.expired = 0
+        self.used = 0
+        # Whether effects are collected in `records` for the sinks.
+        self.recording = False
+        self.records: list[tuple[int, list[bytes]]] = []
+        # False while a CLIENT NO-TOUCH session runs: reads leave the access clock alone.
+        self.touching = True
+        self.lfu = False
+        # The event classes that somebody listens to, and who is told: (database, class, event, key).
+        self.event_mask = 0
+        self.listener: Callable[[int, int, bytes, bytes], None] | None = None
+        # Keys that blocked sessions wait for and that were written since they were last served.
+        self.ready: list[tuple[Database, bytes]] = []
+        self.graveyard: deque[Any] = deque()
+        self.databases = [Database(self, number) for number in range(databases)]
+
+    def swap(self, first: Database, second: Database) -> None:
+        """SWAPDB: each database gets the other's keys; who watches or waits stays with the number."""
+        for database, other in ((first, second), (second, first)):
+            for key in list(database.watchers):
+                if database.table.get(key) is not None or other.table.get(key) is not None:
+                    database.signal(key)
+        first.table, second.table = second.table, first.table
+        for database in (first, second):
+            self.ready.extend((database, key) for key in database.waiting if database.table.get(key) is not None)
+        self.dirty += 1
+
+    def dispose(self, value: Any) -> None:
+        """Takes a value that no key holds any more; a big one is freed later, in slices."""
+        if type(value) is not bytes and type(value) is not bytearray and len(value) > DRAINED_AT_ONCE:
+            self.graveyard.append(value)
+
+    def bury(self, within_us: Callable[[], bool]) -> bool:
+        """Frees what the graveyard holds for as long as `within_us` answers True; True when nothing is left."""
+        while self.graveyard:
+            if self.graveyard[0].drain(DRAIN_STEP):
+                self.graveyard.popleft()
+            if not within_us():
+                return not self.graveyard
+        return True
+
+    def next_deadline(self) -> int:
+        """When the next key expires, in Unix milliseconds; 0 when none will."""
+        first = 0
+        for database in self.databases:
+            deadline = database.table.next_deadline()
+            if deadline and (not first or deadline < first):
+                first = deadline
+        return first
+
+    def expire_due(self, within_us: Callable[[], bool]) -> bool:
+        """Removes keys whose time has come for as long as `within_us` answers True; True when none is left."""
+        for database in self.databases:
+            while (entry := database.table.due(self.now_ms)) is not None:
+                if entry.expire_ms != 0 and entry.expire_ms <= self.now_ms:
+                    database.expire(entry)
+                else:
+                    database.expire_fields(entry)
+                if not within_us():
+                    return False
+        return True
+
+
+class Database:
+    """One numbered database: the verbs with which handlers read and change keys."""
+
+    def __init__(self, space: Keyspace, number: int) -> None:
+        self.space = space
+        self.number = number
+        self.table = Table()
+        # Sessions that WATCH a key, and the waits of sessions that are blocked on one, first come first.
+        self.watchers: dict[bytes, dict[Session, None]] = {}
+        self.waiting: dict[bytes, dict[Wait, None]] = {}
+
+    def __len__(self) -> int:
+        return len(self.table)
+
+    # Looking up
+
+    def find(self, key: bytes) -> Entry | None:
+        """The live entry of a key, leaving access time and statistics alone."""
+        entry = self.table.get(key)
+        if entry is not None and entry.expire_ms != 0 and entry.expire_ms <= self.space.now_ms:
+            self.expire(entry)
+            return None
+        return entry
+
+    def look(self, key: bytes) -> Entry | None:
+        """The live entry of a key for reading: counts a hit or a miss and marks the key as used."""
+        space = self.space
+        entry = self.find(key)
+        if entry is None:
+            space.misses += 1
+            self.notify(events.MISS, b"keymiss", key)
+            return None
+        space.hits += 1
+        if space.touching:
+            self.touch(entry)
+        return entry
+
+    def read(self, key: bytes, kind: type[Any]) -> Any:
+        """The value of a key for reading, or None; `CommandError` WRONGTYPE when it is not a `kind`."""
+        entry = self.look(key)
+        if entry is None:
+            return None
+        if type(entry.value) is not kind:
+            raise CommandError(WRONG_TYPE)
+        return entry.value
+
+    def read_string(self, key: bytes) -> Any:
+        """The string value of a key for reading: `bytes`, a `bytearray` if it was edited in place, or None."""
+        entry = self.look(key)
+        if entry is None:
+            return None
+        return string_of(entry)
+
+    def edit(self, key: bytes, kind: type[Any]) -> Any:
+        """The value of a key to be edited in place, or None; the edit ends in `changed`."""
+        entry = self.find(key)
+        if entry is None:
+            return None
+        if type(entry.value) is not kind:
+            raise CommandError(WRONG_TYPE)
+        self.touch(entry)
+        return entry.value
+
+    def edit_string(self, key: bytes) -> Any:
+        """The string value of a key to be changed, or None: `bytes`, or a `bytearray` to be edited in place."""
+        entry = self.find(key)
+        if entry is None:
+            return None
+        self.touch(entry)
+        return string_of(entry)
+
+    def edit_or_create(self, key: bytes, kind: type[Any]) -> Any:
+        """As `edit`, but a key that is not there gets an empty `kind`; `changed` removes it if it stays empty."""
+        entry = self.find(key)
+        if entry is None:
+            entry = self.add(key, kind(self.space.limits))
+        elif type(entry.value) is not kind:
+            raise CommandError(WRONG_TYPE)
+        else:
+            self.touch(entry)
+        return entry.value
+
+    def touch(self, entry: Entry) -> None:
+        """Marks an entry as used just now, in the manner of the eviction policy."""
+        if self.space.lfu:
+            entry.access = lfu_touched(entry.access, self.space.now_ms)
+        else:
+            entry.access = self.space.now_ms // 1000
+
+    # Writing
+
+    def add(self, key: bytes, value: Any) -> Entry:
+        """Adds a key that is not there; the caller ends the write with `changed` or `signal`."""
+        entry = self.table.add(key, value)
+        self.space.used += ENTRY_BYTES + BYTES_HEADER + len(key)
+        entry.access = lfu_initial(self.space.now_ms) if self.space.lfu else self.space.now_ms // 1000
+        self.notify(events.NEW, b"new", key)
+        return entry
+
+    def put(self, key: bytes, value: Any, event_class: int, event: bytes, keep_ttl: bool = False) -> Entry:
+        """Gives a key a value, whatever it held; its deadline goes unless `keep_ttl`."""
+        entry = self.find(key)
+        if entry is None:
+            entry = self.add(key, value)
+        else:
+            self.space.dispose(entry.value)
+            entry.value = value
+            self.touch(entry)
+            if entry.expire_ms != 0 and not keep_ttl:
+                self.table.set_deadline(entry, 0)
+        self.written(entry, event_class, event, 1)
+        return entry
+
+    def replace(self, key: bytes, value: Any, event_class: int, event: bytes) -> None:
+        """Gives a key that exists another string value, keeping its deadline: how INCR and APPEND write."""
+        self.put(key, value, event_class, event, True)
+
+    def changed(self, key: bytes, event_class: int, event: bytes, count: int = 1) -> None:
+        """Ends an in-place edit by which `count` things changed. A container left empty takes its key with it."""
+        entry = self.table.get(key)
+        if entry is None:
+            return
+        self.written(entry, event_class, event, count)
+        value = entry.value
+        if type(value) is not bytes and type(value) is not bytearray and len(value) == 0:
+            self.removed_if_empty(entry)
+
+    def removed_if_empty(self, entry: Entry) -> None:
+        """Removes a container that lost its last element, with the event of a deletion; a stream may be empty."""
+        if entry.value.type_name != b"stream":
+            self.detach(entry)
+            self.notify(events.GENERIC, b"del", entry.key)
+
+    def written(self, entry: Entry, event_class: int, event: bytes, count: int) -> None:
+        """What follows every write to a key: accounting, WATCH, waking, the event and the dirty counter."""
+        space = self.space
+        value = entry.value
+        if type(value) is bytes or type(value) is bytearray:
+            size = BYTES_HEADER + len(value)
+        else:
+            size = value.footprint()
+        space.used += size - entry.size
+        entry.size = size
+        self.signal(entry.key)
+        space.dirty += count
+        if space.event_mask & event_class:
+            self.notify(event_class, event, entry.key)
+
+    def signal(self, key: bytes) -> None:
+        """Tells the sessions that WATCH or wait for a key that it changed."""
+        if self.watchers and key in self.watchers:
+            for session in self.watchers[key]:
+                session.watch_broken = True
+        if self.waiting and key in self.waiting:
+            self.space.ready.append((self, key))
+
+    def notify(self, event_class: int, event: bytes, key: bytes) -> None:
+        space = self.space
+        if space.event_mask & event_class and space.listener is not None:
+            space.listener(self.number, event_class, event, key)
+
+    # Removing
+
+    def remove(self, key: bytes, event: bytes = b"del") -> bool:
+        """Removes a key; whether it was there."""
+        entry = self.find(key)
+        if entry is None:
+            return False
+        self.detach(entry)
+        self.signal(key)
+        self.notify(events.GENERIC, event, key)
+        self.space.dirty += 1
+        return True
+
+    def take(self, key: bytes) -> Entry | None:
+        """Removes a key without freeing its value, for RENAME and MOVE; signals, but leaves the event to the caller."""
+        entry = self.find(key)
+        if entry is None:
+            return None
+        self.unlink(entry)
+        self.signal(key)
+        return entry
+
+    def detach(self, entry: Entry) -> None:
+        """Takes an entry out and frees its value."""
+        self.unlink(entry)
+        self.space.dispose(entry.value)
+
+    def unlink(self, entry: Entry) -> None:
+        self.table.remove(entry)
+        self.space.used -= ENTRY_BYTES + BYTES_HEADER + len(entry.key) + entry.size
+
+    def flush(self) -> int:
+        """Removes every key; how many there were. The old table is freed in slices."""
+        count = len(self.table)
+        for key in list(self.watchers):
+            if self.table.get(key) is not None:
+                self.signal(key)
+        for key in self.waiting:
+            self.space.ready.append((self, key))
+        old, self.table = self.table, Table()
+        for position in range(count):
+            entry = old.at(position)
+            self.space.used -= ENTRY_BYTES + BYTES_HEADER + len(entry.key) + entry.size
+        self.space.dispose(old)
+        return count
+
+    # Expiring
+
+    def expire(self, entry: Entry) -> None:
+        """Removes an entry whose time has come, and records the deletion."""
+        space = self.space
+        key = entry.key
+        self.detach(entry)
+        space.expired += 1
+        if space.recording:
+            space.records.append((self.number, [b"DEL", key]))
+        self.signal(key)
+        self.notify(events.EXPIRED, b"expired", key)
+
+    def set_deadline(self, entry: Entry, expire_ms: int) -> None:
+        """Sets the Unix time in milliseconds at which an entry expires, 0 for never. The caller signals the write."""
+        self.table.set_deadline(entry, expire_ms)
+
+    def set_field_deadline(self, key: bytes, field_ms: int) -> None:
+        """Sets when the first field of the hash at `key` expires, 0 when none does."""
+        entry = self.table.get(key)
+        if entry is not None:
+            self.table.set_field_deadline(entry, field_ms)
+
+    def expire_fields(self, entry: Entry) -> None:
+        """Removes the fields of a hash whose time has come, a slice of them at a time, and records it as HDEL."""
+        space = self.space
+        hash_value = entry.value
+        fields = hash_value.expire_fields(space.now_ms, DRAIN_STEP)
+        self.table.set_field_deadline(entry, hash_value.next_deadline)
+        if not fields:
+            return
+        if space.recording:
+            space.records.append((self.number, [b"HDEL", entry.key, *fields]))
+        self.changed(entry.key, events.HASH, b"hexpired", 0)
+
+    # Walking
+
+    def random(self) -> bytes | None:
+        """A live key by chance, or None when there is none."""
+        while len(self.table):
+            entry = self.table.at(random.randrange(len(self.table)))
+            if self.find(entry.key) is not None:
+                return entry.key
+        return None
+
+    def scan(self, cursor: int, count: int) -> tuple[int, list[Entry]]:
+        """Up to `count` live entries and the cursor to go on from; 0 starts and 0 says that the walk is done.
+
+        The cursor says how many places of the dense array are still to be visited, from there downwards, so an
+        entry that is present throughout is met at least once.
+        """
+        table = self.table
+        now_ms = self.space.now_ms
+        size = len(table)
+        left = size if cursor == 0 or cursor > size else cursor
+        found: list[Entry] = []
+        while left > 0 and count > 0:
+            left -= 1
+            count -= 1
+            entry = table.at(left)
+            if entry.expire_ms == 0 or entry.expire_ms > now_ms:
+                found.append(entry)
+        return left, found
+
+    def entries(self) -> list[Entry]:
+        """All live entries."""
+        return self.scan(0, len(self.table))[1]
+
+
+def string_of(entry: Entry) -> Any:
+    value = entry.value
+    if type(value) is not bytes and type(value) is not bytearray:
+        raise CommandError(WRONG_TYPE)
+    return value
+
+
+# LFU keeps minutes (16 bits, modulo) above a logarithmic counter (8 bits) in `Entry.access`, as the real server does.
+LFU_INITIAL = 5
+LFU_LOG_FACTOR = 10
+LFU_DECAY_MINUTES = 1
+
+
+def lfu_initial(now_ms: int) -> int:
+    """The access field of a new key: a counter that gives it time to be used before it is evicted."""
+    return ((now_ms // 60_000) & 0xFFFF) << 8 | LFU_INITIAL
+
+
+def lfu_counter(access: int, now_ms: int) -> int:
+    """The counter as it is now: it loses one for every minute since the last use."""
+    minutes = ((now_ms // 60_000) - (access >> 8)) & 0xFFFF
+    return max((access & 0xFF) - minutes // LFU_DECAY_MINUTES, 0)
+
+
+def lfu_touched(access: int, now_ms: int) -> int:
+    """The access field after one more use: the counter grows the more rarely the higher it is."""
+    counter = lfu_counter(access, now_ms)
+    above = max(counter - LFU_INITIAL, 0)
+    if counter < 255 and random.random() * (above * LFU_LOG_FACTOR + 1) < 1.0:
+        counter += 1
+    return ((now_ms // 60_000) & 0xFFFF) << 8 | counter

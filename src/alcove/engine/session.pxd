@@ -1,0 +1,14 @@
+from alcove.engine.keyspace cimport Database
+
+cdef class Session:
+    cdef public long long id, created_us, active_us, commands
+    cdef public Database database
+    cdef public str kind, address, local_address, user, last_command
+    cdef public object context
+    cdef public int protocol, gate
+    cdef public bytes name, lib_name, lib_version, reply_mode
+    cdef public bint no_evict, queue_refused, executing, watch_broken, closing
+    cdef public list queue, watched
+    cdef public object wait, slices
+    cdef public object deliver, push, close, buffers
+    cdef object __weakref__

@@ -1,0 +1,82 @@
+"""The state of one client's connection, whatever carries it: a socket, the same process, or a script."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from alcove.engine.blocking import Wait
+    from alcove.engine.context import Context
+    from alcove.engine.declaration import Command
+    from alcove.engine.keyspace import Database
+
+# Why a command of this session cannot simply run: the bits of `Session.gate`.
+UNAUTHENTICATED = 1
+IN_MULTI = 2
+SUBSCRIBER = 4
+NO_TOUCH = 8
+
+
+class Session:
+    """One client. The front end that owns it sets `deliver`, `push` and `close`."""
+
+    def __init__(self, identity: int, database: Database, kind: str, address: str = "", local_address: str = "") -> None:
+        self.id = identity
+        self.database = database
+        # "tcp", "unix", "embedded" or "script".
+        self.kind = kind
+        self.address = address
+        self.local_address = local_address
+        self.context: Context
+        self.protocol = 2
+        self.gate = 0
+        self.user = "default"
+        self.name = b""
+        self.lib_name = b""
+        self.lib_version = b""
+        self.no_evict = False
+        # CLIENT REPLY: replies are counted off by the front end.
+        self.reply_mode = b"ON"
+        # MULTI: the commands queued so far, whether one of them was refused, and how many writes there are.
+        self.queue: list[tuple[Command, list[bytes]]] = []
+        self.queue_refused = False
+        self.executing = False
+        # WATCH: the keys, and whether one of them changed.
+        self.watched: list[tuple[Database, bytes]] = []
+        self.watch_broken = False
+        # The wait or the sliced command that this session's later commands stand behind.
+        self.wait: Wait | None = None
+        self.slices: Generator[None, None, Any] | None = None
+        # For CLIENT LIST: when it came and when it last spoke, in microseconds on the monotonic clock.
+        self.created_us = 0
+        self.active_us = 0
+        self.last_command = "NULL"
+        self.commands = 0
+        # CLIENT KILL of its own session, QUIT: close once the replies so far are out.
+        self.closing = False
+        # How the front end gets a reply that comes later, and messages that answer nothing; and how it is told to
+        # end the connection.
+        self.deliver: Callable[[Any], None] = ignore
+        self.push: Callable[[Any], None] = ignore
+        self.close: Callable[[], None] = do_nothing
+        # What only the front end knows, for CLIENT LIST: buffer sizes by their names there.
+        self.buffers: Callable[[], dict[str, int]] = dict
+
+    @property
+    def blocked(self) -> bool:
+        return self.wait is not None or self.slices is not None
+
+    @property
+    def in_multi(self) -> bool:
+        return bool(self.gate & IN_MULTI)
+
+
+def ignore(value: Any) -> None:
+    """The hook of a session without a front end."""
+
+
+def do_nothing() -> None:
+    """The hook of a session without a front end."""

@@ -1,0 +1,37 @@
+from cpython.object cimport PyObject
+
+cdef struct Timer:
+    long long when
+    PyObject *who
+
+cdef class Entry:
+    cdef readonly bytes key
+    cdef public object value
+    cdef readonly long long expire_ms, field_ms
+    cdef public unsigned int access
+    cdef public Py_ssize_t size
+    cdef readonly Py_ssize_t position
+    cdef readonly Py_ssize_t timer
+
+cdef class Table:
+    cdef dict index
+    cdef PyObject **entries
+    cdef Py_ssize_t used, room
+    cdef Timer *timers
+    cdef Py_ssize_t timers_used, timers_room
+
+    cpdef Entry get(self, bytes key)
+    cpdef Entry at(self, Py_ssize_t position)
+    cpdef Entry add(self, bytes key, object value)
+    cpdef int remove(self, Entry entry) except -1
+    cpdef int set_deadline(self, Entry entry, long long expire_ms) except -1
+    cpdef int set_field_deadline(self, Entry entry, long long field_ms) except -1
+    cpdef long long next_deadline(self) noexcept
+    cpdef Entry due(self, long long now_ms)
+    cpdef bint drain(self, Py_ssize_t count) except -1
+    cdef int arm(self, Entry entry) except -1
+    cdef int add_timer(self, Entry entry, long long when) except -1
+    cdef void drop_timer(self, Entry entry) noexcept
+    cdef void place(self, Py_ssize_t place, Timer timer) noexcept
+    cdef void sift_up(self, Py_ssize_t place) noexcept
+    cdef void sift_down(self, Py_ssize_t place) noexcept

@@ -1,0 +1,224 @@
+"""How the entries of one database are stored: the native twin of table.py, which explains the structure.
+
+The dense array and the heap are C arrays, and entries are hidden from the garbage collector (no cycle can pass
+through one: values are bytes or structures of our own), so its full collections do not walk the keys.
+"""
+
+cimport cython
+from cpython.object cimport PyObject
+from cpython.ref cimport Py_DECREF, Py_INCREF
+from libc.stdlib cimport free, realloc
+
+
+@cython.final
+@cython.no_gc
+@cython.freelist(64)
+cdef class Entry:
+    """One key with its value; see the plain twin for its fields."""
+
+    def __init__(self, bytes key, object value, Py_ssize_t position):
+        self.key = key
+        self.value = value
+        self.position = position
+
+
+cdef long long deadline(Entry entry) noexcept:
+    """The earlier of the key's and the fields' deadlines, of those that are set."""
+    if entry.field_ms and (not entry.expire_ms or entry.field_ms < entry.expire_ms):
+        return entry.field_ms
+    return entry.expire_ms
+
+
+@cython.final
+cdef class Table:
+    """The entries of one database."""
+
+    def __cinit__(self):
+        self.index = {}
+
+    def __dealloc__(self):
+        cdef Py_ssize_t position
+        for position in range(self.used):
+            Py_DECREF(<object>self.entries[position])
+        free(self.entries)
+        free(self.timers)
+
+    def __len__(self):
+        return self.used
+
+    @property
+    def volatile(self):
+        """How many entries have a deadline or a node still to be put right."""
+        return self.timers_used
+
+    cpdef Entry get(self, bytes key):
+        return <Entry>self.index.get(key)
+
+    cpdef Entry at(self, Py_ssize_t position):
+        if not 0 <= position < self.used:
+            raise IndexError(position)
+        return <Entry>self.entries[position]
+
+    cpdef Entry add(self, bytes key, object value):
+        """Adds a key that is not there yet."""
+        cdef PyObject **grown
+        cdef Py_ssize_t room
+        if self.used == self.room:
+            room = self.room + (self.room >> 1) + 16
+            grown = <PyObject **>realloc(self.entries, room * sizeof(PyObject *))
+            if grown == NULL:
+                raise MemoryError
+            self.entries = grown
+            self.room = room
+        cdef Entry entry = Entry.__new__(Entry)
+        entry.key = key
+        entry.value = value
+        entry.position = self.used
+        self.index[key] = entry
+        Py_INCREF(entry)
+        self.entries[self.used] = <PyObject *>entry
+        self.used += 1
+        return entry
+
+    cpdef int remove(self, Entry entry) except -1:
+        cdef Entry last
+        if entry.timer:
+            self.drop_timer(entry)
+        del self.index[entry.key]
+        self.used -= 1
+        last = <Entry>self.entries[self.used]
+        if last is not entry:
+            self.entries[entry.position] = <PyObject *>last
+            last.position = entry.position
+        Py_DECREF(entry)
+        return 0
+
+    cpdef int set_deadline(self, Entry entry, long long expire_ms) except -1:
+        """Sets when an entry expires; 0 takes its deadline away."""
+        entry.expire_ms = expire_ms
+        return self.arm(entry)
+
+    cpdef int set_field_deadline(self, Entry entry, long long field_ms) except -1:
+        """Sets when the first field of an entry's hash expires; 0 when none does."""
+        entry.field_ms = field_ms
+        return self.arm(entry)
+
+    cpdef long long next_deadline(self) noexcept:
+        """When the first node surfaces, 0 when there is none."""
+        return self.timers[0].when if self.timers_used else 0
+
+    cpdef Entry due(self, long long now_ms):
+        """An entry of which the key or a field has reached its deadline, for the caller to see to.
+
+        Nodes that surface too early are put right.
+        """
+        cdef Entry entry
+        cdef long long when
+        while self.timers_used and self.timers[0].when <= now_ms:
+            entry = <Entry>self.timers[0].who
+            when = deadline(entry)
+            if when <= now_ms:
+                return entry
+            self.timers[0].when = when
+            self.sift_down(0)
+        return None
+
+    cpdef bint drain(self, Py_ssize_t count) except -1:
+        """Frees up to `count` entries of a table that is no longer in use; True when nothing is left."""
+        cdef Entry entry
+        self.timers_used = 0
+        while count > 0 and self.used:
+            self.used -= 1
+            count -= 1
+            entry = <Entry>self.entries[self.used]
+            del self.index[entry.key]
+            Py_DECREF(entry)
+        return self.used == 0
+
+    cdef int arm(self, Entry entry) except -1:
+        cdef long long when = deadline(entry)
+        if not entry.timer:
+            if when:
+                self.add_timer(entry, when)
+        elif not when:
+            self.drop_timer(entry)
+        elif when < self.timers[entry.timer - 1].when:
+            self.timers[entry.timer - 1].when = when
+            self.sift_up(entry.timer - 1)
+        return 0
+
+    cdef int add_timer(self, Entry entry, long long when) except -1:
+        cdef Timer *grown
+        cdef Py_ssize_t room
+        if self.timers_used == self.timers_room:
+            room = self.timers_room + (self.timers_room >> 1) + 16
+            grown = <Timer *>realloc(self.timers, room * sizeof(Timer))
+            if grown == NULL:
+                raise MemoryError
+            self.timers = grown
+            self.timers_room = room
+        self.timers[self.timers_used] = Timer(when, <PyObject *>entry)
+        self.timers_used += 1
+        entry.timer = self.timers_used
+        self.sift_up(entry.timer - 1)
+        return 0
+
+    cdef void drop_timer(self, Entry entry) noexcept:
+        cdef Py_ssize_t place = entry.timer - 1
+        cdef bint earlier
+        entry.timer = 0
+        self.timers_used -= 1
+        cdef Timer last = self.timers[self.timers_used]
+        if last.who == <PyObject *>entry:
+            return
+        earlier = last.when < self.timers[place].when
+        self.place(place, last)
+        if earlier:
+            self.sift_up(place)
+        else:
+            self.sift_down(place)
+
+    cdef void place(self, Py_ssize_t place, Timer timer) noexcept:
+        self.timers[place] = timer
+        (<Entry>timer.who).timer = place + 1
+
+    cdef void sift_up(self, Py_ssize_t place) noexcept:
+        cdef Timer timer = self.timers[place]
+        cdef Py_ssize_t parent
+        while place:
+            parent = (place - 1) >> 1
+            if self.timers[parent].when <= timer.when:
+                break
+            self.place(place, self.timers[parent])
+            place = parent
+        self.place(place, timer)
+
+    cdef void sift_down(self, Py_ssize_t place) noexcept:
+        cdef Timer timer = self.timers[place]
+        cdef Py_ssize_t child
+        while True:
+            child = 2 * place + 1
+            if child >= self.timers_used:
+                break
+            if child + 1 < self.timers_used and self.timers[child + 1].when < self.timers[child].when:
+                child += 1
+            if self.timers[child].when >= timer.when:
+                break
+            self.place(place, self.timers[child])
+            place = child
+        self.place(place, timer)
+
+    def _check(self):
+        cdef Entry entry
+        cdef Py_ssize_t place
+        assert len(self.index) == self.used
+        for place in range(self.used):
+            entry = <Entry>self.entries[place]
+            assert entry.position == place
+            assert self.index[entry.key] is entry
+            assert bool(entry.timer) == bool(deadline(entry))
+        for place in range(self.timers_used):
+            entry = <Entry>self.timers[place].who
+            assert entry.timer == place + 1
+            assert self.timers[place].when <= deadline(entry)
+            assert place == 0 or self.timers[(place - 1) >> 1].when <= self.timers[place].when
