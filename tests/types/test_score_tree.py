@@ -148,6 +148,17 @@ def test_delete_range(size: int) -> None:
     agree(tree, [(1.0, b"again")])
 
 
+def test_copies_are_independent() -> None:
+    elements = [(float(at % 7), b"%d" % at) for at in range(1000)]
+    tree = filled(elements)
+    twin = tree.copy()
+    agree(twin, sorted(elements))
+    twin.delete_range(0, 500)
+    twin.insert(3.0, b"new")
+    agree(tree, sorted(elements))
+    agree(ScoreTree().copy(), [])
+
+
 def test_drain_frees_in_slices() -> None:
     tree = filled([(float(at), b"%d" % at) for at in range(1000)])
     full = tree.footprint()

@@ -7,7 +7,7 @@ member is found by comparing lengths first, a score by bisection, and any place 
 from itertools import pairwise
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
-from libc.stdlib cimport free, malloc
+from cpython.mem cimport PyMem_RawFree, PyMem_RawMalloc
 from libc.string cimport memcmp, memcpy, memmove
 
 cdef enum:
@@ -25,7 +25,7 @@ cdef class ScoreList:
     """Places count from 0 in order; `start` and `stop`, which is excluded, must lie within the list."""
 
     def __dealloc__(self):
-        free(self.scores)
+        PyMem_RawFree(self.scores)
 
     def __len__(self):
         return self.count
@@ -157,7 +157,7 @@ cdef class ScoreList:
     cdef int resize(self, int room, Py_ssize_t text_room) except -1:
         """Moves to a block for so many elements and so many bytes of members."""
         cdef size_t head = room * (sizeof(double) + sizeof(unsigned int))
-        cdef char *block = <char *>malloc(head + text_room)
+        cdef char *block = <char *>PyMem_RawMalloc(head + text_room)
         if block == NULL:
             raise MemoryError
         cdef double *scores = <double *>block
@@ -166,7 +166,7 @@ cdef class ScoreList:
             memcpy(scores, self.scores, self.count * sizeof(double))
             memcpy(ends, self.ends, self.count * sizeof(unsigned int))
             memcpy(block + head, self.text, self.ends[self.count - 1])
-        free(self.scores)
+        PyMem_RawFree(self.scores)
         self.scores = scores
         self.ends = ends
         self.text = block + head

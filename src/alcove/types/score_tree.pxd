@@ -16,7 +16,8 @@ cdef struct Leaf:
 cdef struct Inner:
     Node keys
     Node *children[WIDTH]
-    Py_ssize_t sizes[WIDTH]
+    # No more than 2**32 elements: the bound of the index beside the tree, and Redis's own.
+    unsigned int sizes[WIDTH]
 
 cdef class ScoreTree:
     cdef Node *root
@@ -32,6 +33,7 @@ cdef class ScoreTree:
     cpdef list pairs(self, Py_ssize_t start, Py_ssize_t stop)
     cpdef list delete_range(self, Py_ssize_t start, Py_ssize_t stop)
     cpdef bint drain(self, Py_ssize_t n)
+    cpdef ScoreTree copy(self)
     cpdef Py_ssize_t footprint(self)
 
     cdef Leaf *locate(self, Py_ssize_t rank, int *place) noexcept

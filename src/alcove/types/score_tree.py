@@ -105,14 +105,21 @@ class ScoreTree:
             end = min(len(block), place + stop - start - len(taken))
             taken += [member for _, member in block[place:end]]
             del block[place:end]
+            self._size -= end - place
             self._join(at)
-        self._size -= len(taken)
         return taken
 
     def drain(self, n: int) -> bool:
         """Frees up to `n` elements; True when none is left."""
         self.delete_range(max(0, self._size - n), self._size)
         return self._size == 0
+
+    def copy(self) -> ScoreTree:
+        """A tree of the same elements."""
+        twin = ScoreTree()
+        twin._blocks = [block[:] for block in self._blocks]
+        twin._size = self._size
+        return twin
 
     def footprint(self) -> int:
         """Bytes of memory, without the members, which the owner shares with its index."""
@@ -125,10 +132,17 @@ class ScoreTree:
         return sum(map(len, self._blocks[:at]))
 
     def _locate(self, rank: int) -> tuple[int, int]:
-        for at, block in enumerate(self._blocks):
-            if rank < len(block):
+        """The block and the place in it of an existing rank, looked for from the nearer end."""
+        if 2 * rank < self._size:
+            for at, block in enumerate(self._blocks):
+                if rank < len(block):
+                    return at, rank
+                rank -= len(block)
+        rank -= self._size
+        for at in range(len(self._blocks) - 1, -1, -1):
+            rank += len(self._blocks[at])
+            if rank >= 0:
                 return at, rank
-            rank -= len(block)
         raise IndexError(rank)
 
     def _elements(self, start: int, stop: int) -> Iterator[Element]:

@@ -14,9 +14,9 @@ A leaf owns a reference to each member; an inner node borrows those of the leave
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from cpython.list cimport PyList_New, PyList_SET_ITEM
+from cpython.mem cimport PyMem_RawFree, PyMem_RawMalloc
 from cpython.object cimport PyObject
 from cpython.ref cimport Py_DECREF, Py_INCREF
-from libc.stdlib cimport free, malloc
 from libc.string cimport memcmp, memmove
 
 cdef extern from *:
@@ -119,7 +119,7 @@ cdef inline void move(Node *target, int to, Node *source, int start, int count, 
     memmove(target.members + to, source.members + start, count * sizeof(PyObject *))
     if height > 0:
         memmove((<Inner *>target).children + to, (<Inner *>source).children + start, count * sizeof(Node *))
-        memmove((<Inner *>target).sizes + to, (<Inner *>source).sizes + start, count * sizeof(Py_ssize_t))
+        memmove((<Inner *>target).sizes + to, (<Inner *>source).sizes + start, count * sizeof(unsigned int))
 
 
 cdef inline void remove_entries(Node *node, int place, int count, int height) noexcept:
@@ -132,14 +132,17 @@ cdef inline void describe(Inner *parent, int slot, int height) noexcept:
     cdef Node *child = parent.children[slot]
     parent.keys.scores[slot] = child.scores[0]
     parent.keys.members[slot] = child.members[0]
-    parent.sizes[slot] = child.count if height == 0 else size_before(<Inner *>child, child.count)
+    if height == 0:
+        parent.sizes[slot] = <unsigned int>child.count
+    else:
+        parent.sizes[slot] = <unsigned int>size_before(<Inner *>child, child.count)
 
 
 cdef class ScoreTree:
     """`start` and `stop` are ranks from 0, `stop` excluded, and must lie within the tree."""
 
     def __cinit__(self):
-        cdef Leaf *leaf = <Leaf *>malloc(sizeof(Leaf))
+        cdef Leaf *leaf = <Leaf *>PyMem_RawMalloc(sizeof(Leaf))
         if leaf == NULL:
             raise MemoryError
         leaf.keys.count = 0
@@ -158,7 +161,7 @@ cdef class ScoreTree:
         """Adds an element that is not there yet; `score` is not NaN."""
         cdef Inner *root
         if self.root.count == WIDTH:
-            root = <Inner *>malloc(sizeof(Inner))
+            root = <Inner *>PyMem_RawMalloc(sizeof(Inner))
             if root == NULL:
                 raise MemoryError
             root.keys.count = 1
@@ -269,6 +272,17 @@ cdef class ScoreTree:
         self.delete_range(max(0, self.size - n), self.size)
         return self.size == 0
 
+    cpdef ScoreTree copy(self):
+        """A tree of the same elements; elements that arrive in order fill its leaves."""
+        cdef ScoreTree twin = ScoreTree()
+        cdef int place = 0
+        cdef Leaf *leaf = self.locate(0, &place) if self.size else NULL
+        while leaf != NULL:
+            for place in range(leaf.keys.count):
+                twin.insert(leaf.keys.scores[place], <bytes>leaf.keys.members[place])
+            leaf = leaf.next
+        return twin
+
     cpdef Py_ssize_t footprint(self):
         """Bytes of memory, without the members, which the owner shares with its index."""
         return (OBJECT_BYTES + self.leaves * <Py_ssize_t>(sizeof(Leaf) + MALLOC_BYTES)
@@ -319,7 +333,7 @@ cdef class ScoreTree:
     cdef int split_child(self, Inner *parent, int slot, int height, int at) except -1:
         """Moves a child's entries from `at` on into a new child behind it; the parent has room."""
         cdef Node *child = parent.children[slot]
-        cdef Node *fresh = <Node *>malloc(sizeof(Inner) if height > 0 else sizeof(Leaf))
+        cdef Node *fresh = <Node *>PyMem_RawMalloc(sizeof(Inner) if height > 0 else sizeof(Leaf))
         if fresh == NULL:
             raise MemoryError
         fresh.count = child.count - at
@@ -379,7 +393,7 @@ cdef class ScoreTree:
     cdef void settle(self, Inner *parent, int slot, int height, Py_ssize_t gone) noexcept:
         """Brings a parent up to date after `gone` elements left a child, which joins or shares when it has few."""
         cdef Node *child = parent.children[slot]
-        parent.sizes[slot] -= gone
+        parent.sizes[slot] -= <unsigned int>gone
         if child.count >= FEW:
             parent.keys.scores[slot] = child.scores[0]
             parent.keys.members[slot] = child.members[0]
@@ -407,7 +421,7 @@ cdef class ScoreTree:
         else:
             self.leaves -= 1
             (<Leaf *>first).next = (<Leaf *>second).next
-        free(second)
+        PyMem_RawFree(second)
         remove_entries(&parent.keys, left + 1, 1, height + 1)
 
     cdef void lower_root(self) noexcept:
@@ -418,7 +432,7 @@ cdef class ScoreTree:
             self.root = (<Inner *>root).children[0]
             self.height -= 1
             self.inners -= 1
-            free(root)
+            PyMem_RawFree(root)
 
     cdef void release(self, Node *node, int height) noexcept:
         cdef int slot
@@ -427,7 +441,7 @@ cdef class ScoreTree:
                 self.release((<Inner *>node).children[slot], height - 1)
             else:
                 Py_DECREF(<object>node.members[slot])
-        free(node)
+        PyMem_RawFree(node)
 
     def _check(self):
         """Asserts every invariant."""

@@ -1,0 +1,32 @@
+from alcove.types.dense_map cimport ScoreMap
+from alcove.types.limits cimport Limits
+from alcove.types.score_list cimport ScoreList
+from alcove.types.score_tree cimport ScoreTree
+cimport cython
+
+cdef class SortedSet:
+    cdef Limits _limits
+    cdef ScoreList _short
+    cdef ScoreMap _scores
+    cdef ScoreTree _tree
+    cdef bint _large
+
+    cpdef object score(self, bytes member)
+    @cython.locals(place=int, position=Py_ssize_t, old=double)
+    cpdef int put(self, bytes member, double score) except -1
+    @cython.locals(place=int, position=Py_ssize_t)
+    cpdef bint remove(self, bytes member) except -1
+    @cython.locals(position=Py_ssize_t)
+    cpdef Py_ssize_t rank(self, bytes member) except -2
+    cpdef Py_ssize_t count_below(self, double score, bint inclusive) except -1
+    cpdef Py_ssize_t count_before(self, bytes member, bint inclusive) except -1
+    cpdef list members(self, Py_ssize_t start, Py_ssize_t stop, bint reverse=*)
+    cpdef list pairs(self, Py_ssize_t start, Py_ssize_t stop, bint reverse=*)
+    cpdef object delete_range(self, Py_ssize_t start, Py_ssize_t stop)
+    cpdef bytes member_at(self, Py_ssize_t position)
+    cpdef double score_at(self, Py_ssize_t position) except? -1
+    cpdef SortedSet copy(self)
+    cpdef bint drain(self, Py_ssize_t n) except -1
+    cpdef Py_ssize_t footprint(self) except -1
+    cpdef bint _stays_short(self, bytes member) except -1
+    cpdef object _grow(self)

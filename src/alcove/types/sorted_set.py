@@ -1,0 +1,230 @@
+"""Sorted sets: members, each with a score, in order of score and member.
+
+A small one is a score list. Beyond the limits it is a map from member to score beside a tree that orders the same
+member objects and counts them, so that ranks cost no more than scores. Like the real server's two forms they are
+named `listpack` and `skiplist`; what has grown stays so until it is made anew.
+
+Every range is a range of ranks here: `count_below` and `count_before` turn bounds of scores and of members into ranks.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from alcove.types.dense_map import ScoreMap
+from alcove.types.limits import Limits
+from alcove.types.score_list import ScoreList
+from alcove.types.score_tree import ScoreTree
+from alcove.types.untracked import untrack
+
+# What `put` did.
+SAME: Final = 0
+CHANGED: Final = 1
+ADDED: Final = 2
+
+_OBJECT_BYTES: Final = 56
+
+# The form that a sorted set does not have is one of these, which stay empty.
+_NO_LIST: Final = ScoreList()
+_NO_SCORES: Final = ScoreMap()
+_NO_TREE: Final = ScoreTree()
+
+
+class SortedSet:
+    """Ranks count from 0 in ascending order; `start` and `stop`, which is excluded, must lie within the set.
+
+    With `reverse`, they count from the other end, and so runs the order of what is returned.
+    """
+
+    type_name = b"zset"
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._large = False
+        self._short = ScoreList()
+        self._scores = _NO_SCORES
+        self._tree = _NO_TREE
+        untrack(self)
+
+    def __len__(self) -> int:
+        return len(self._tree) if self._large else len(self._short)
+
+    @property
+    def encoding(self) -> bytes:
+        return b"skiplist" if self._large else b"listpack"
+
+    def expect(self, elements: int, longest: int) -> None:
+        """Gives an empty set the form of the real server's when told what it is about to receive."""
+        limits = self._limits
+        if elements > limits.zset_max_listpack_entries or longest > limits.zset_max_listpack_value:
+            self._grow()
+
+    def score(self, member: bytes) -> float | None:
+        """The score of a member, or None when there is no such member."""
+        if self._large:
+            return self._scores.get(member)
+        place = self._short.find(member)
+        return None if place < 0 else self._short.score_at(place)
+
+    def put(self, member: bytes, score: float) -> int:
+        """Adds a member or gives it a new score, which is not NaN; `SAME`, `CHANGED` or `ADDED`."""
+        if not self._large:
+            place = self._short.find(member)
+            if place >= 0:
+                if self._short.score_at(place) == score:
+                    return SAME
+                self._short.delete_range(place, place + 1)
+                self._short.insert(score, member)
+                return CHANGED
+            if self._stays_short(member):
+                self._short.insert(score, member)
+                return ADDED
+            self._grow()
+        position = self._scores.find(member)
+        if position < 0:
+            self._scores.set(member, score)
+            self._tree.insert(score, member)
+            return ADDED
+        old = self._scores.value_at(position)
+        if old == score:
+            return SAME
+        # The tree and the map share one object for a member, not the equal one that the caller has.
+        member = self._scores.key_at(position)
+        self._tree.delete(old, member)
+        self._scores.set_at(position, score)
+        self._tree.insert(score, member)
+        return CHANGED
+
+    def remove(self, member: bytes) -> bool:
+        """Removes a member; False when there was none."""
+        if not self._large:
+            place = self._short.find(member)
+            if place < 0:
+                return False
+            self._short.delete_range(place, place + 1)
+            return True
+        position = self._scores.find(member)
+        if position < 0:
+            return False
+        self._tree.delete(self._scores.value_at(position), member)
+        self._scores.delete_at(position)
+        return True
+
+    def rank(self, member: bytes) -> int:
+        """How many members stand before this one, or -1 when there is no such member."""
+        if not self._large:
+            return self._short.find(member)
+        position = self._scores.find(member)
+        return -1 if position < 0 else self._tree.rank(self._scores.value_at(position), member)
+
+    def count_below(self, score: float, inclusive: bool) -> int:
+        """How many members have a score below this one, or not above it: the rank where a range of scores ends."""
+        if self._large:
+            return self._tree.count_below(score, inclusive)
+        return self._short.count_below(score, inclusive)
+
+    def count_before(self, member: bytes, inclusive: bool) -> int:
+        """How many members stand before this one, or not behind it, in a set where all scores are equal."""
+        if self._large:
+            return self._tree.count_before(member, inclusive)
+        return self._short.count_before(member, inclusive)
+
+    def members(self, start: int, stop: int, reverse: bool = False) -> list[bytes]:
+        """The members of these ranks, in order."""
+        if reverse:
+            start, stop = len(self) - stop, len(self) - start
+        found = self._tree.members(start, stop) if self._large else self._short.members(start, stop)
+        if reverse:
+            found.reverse()
+        return found
+
+    def pairs(self, start: int, stop: int, reverse: bool = False) -> list[tuple[bytes, float]]:
+        """The members of these ranks with their scores, in order."""
+        if reverse:
+            start, stop = len(self) - stop, len(self) - start
+        found = self._tree.pairs(start, stop) if self._large else self._short.pairs(start, stop)
+        if reverse:
+            found.reverse()
+        return found
+
+    def delete_range(self, start: int, stop: int) -> None:
+        """Removes the members of these ranks."""
+        if not self._large:
+            self._short.delete_range(start, stop)
+            return
+        for member in self._tree.delete_range(start, stop):
+            self._scores.delete(member)
+
+    def member_at(self, position: int) -> bytes:
+        """The member at a position, for cursors and random choice: positions are dense, and in no useful order.
+
+        A removal moves the last position's member to the place of the one removed, or shifts those behind it.
+        """
+        return self._scores.key_at(position) if self._large else self._short.member_at(position)
+
+    def score_at(self, position: int) -> float:
+        """The score of the member at a position."""
+        return self._scores.value_at(position) if self._large else self._short.score_at(position)
+
+    def copy(self) -> SortedSet:
+        twin = SortedSet(self._limits)
+        if self._large:
+            twin._large = True
+            twin._short = _NO_LIST
+            twin._scores = self._scores.copy()
+            twin._tree = self._tree.copy()
+        else:
+            twin._short = self._short.copy()
+        return twin
+
+    def drain(self, n: int) -> bool:
+        """Frees up to `n` members, or all of a small set; True when none is left. The set is good for nothing else."""
+        if not self._large:
+            self._short = _NO_LIST
+            return True
+        drained = self._tree.drain(n)
+        return self._scores.drain(n) and drained
+
+    def footprint(self) -> int:
+        """Bytes of memory with all members, this object's own included."""
+        if self._large:
+            return _OBJECT_BYTES + self._scores.footprint() + self._tree.footprint()
+        return _OBJECT_BYTES + self._short.footprint()
+
+    def _stays_short(self, member: bytes) -> bool:
+        """Whether a further member leaves a small set within the limits."""
+        return (
+            len(self._short) < self._limits.zset_max_listpack_entries
+            and len(member) <= self._limits.zset_max_listpack_value
+            and self._short.has_room(member)
+        )
+
+    def _grow(self) -> None:
+        """From the small form to the large one."""
+        scores = ScoreMap()
+        tree = ScoreTree()
+        for member, score in self._short.pairs(0, len(self._short)):
+            scores.set(member, score)
+            tree.insert(score, member)
+        self._large = True
+        self._short = _NO_LIST
+        self._scores = scores
+        self._tree = tree
+
+    def _check(self) -> None:
+        """Asserts every invariant."""
+        self._short._check()
+        self._scores._check()
+        self._tree._check()
+        if self._large:
+            assert len(self._short) == 0
+            assert len(self._scores) == len(self._tree)
+            members = {}
+            for position in range(len(self._scores)):
+                members[self._scores.key_at(position)] = position
+            for member, score in self._tree.pairs(0, len(self._tree)):
+                position = members[member]
+                assert self._scores.key_at(position) is member
+                assert self._scores.value_at(position) == score
+        else:
+            assert len(self._scores) == len(self._tree) == 0
