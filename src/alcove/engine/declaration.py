@@ -12,6 +12,7 @@ tree of COMMAND DOCS (see `synopsis`); the docstring's first paragraph is the su
     keys=("RO access", "OW update")  the same for each key spec. "unknown RO access" is one that no rule finds,
                                      and stands for the rest of those the synopsis would give
     acl="+dangerous -keyspace"       categories beside, or not, those of group and flags
+    arity=-1                         where the servers accept more, or less, than the synopsis says
     tips="nondeterministic_output"   the hints for clients and proxies
     deprecated=("6.2.0", "`GETEX`")  since when, and what replaces it
     history=(("7.0.0", "..."),)      what changed when
@@ -35,11 +36,12 @@ from alcove.engine.synopsis import (
     KeySpec,
     Keyword,
     are_movable,
-    arity,
+    arity_of,
     joined,
     key_specs,
     parse,
     positions,
+    usage,
 )
 from alcove.values import Status
 
@@ -105,6 +107,12 @@ CATEGORY_OF_GROUP: Final = {
 }
 
 
+# The words for what a command does to a key: RO, RW, OW or RM (reads, writes, overwrites, removes the entry), what it
+# does with the user's data, and how far the key spec can be relied upon.
+ACCESS: Final = frozenset(
+    ("RO", "RW", "OW", "RM", "access", "update", "insert", "delete", "not_key", "incomplete", "variable_flags")
+)
+
 # Where a command stores its result.
 DESTINATIONS: Final = frozenset({"destination", "destkey", "dst"})
 
@@ -149,7 +157,7 @@ class Command:
         self, facts: Facts, handler: Callable[..., Any] | None, identity: int, container: Command | None
     ) -> None:
         self.facts = facts
-        self.handler = handler
+        self.handler: Any = handler
         self.id = identity  # dense, for the bitmaps of the ACL
         self.name = facts.name
         self.words = 1 if container is None else 2
@@ -214,11 +222,18 @@ class Registry:
             found = self.table.get(name.lower())
         return found
 
-    def lookup(self, name: str) -> Command | None:
+    def resolve(self, argv: list[bytes]) -> Command | None:
+        """The command that the words of a call mean: of a container with a second word, the subcommand."""
+        found = self.find(argv[0])
+        if found is not None and found.subcommands is not None and len(argv) > 1:
+            return found.find(argv[1])
+        return found
+
+    def lookup(self, name: bytes) -> Command | None:
         """The command of a whole name such as `get` or `client|id`."""
-        first, _, second = name.encode("utf-8", "surrogateescape").partition(b"|")
+        first, bar, second = name.partition(b"|")
         found = self.find(first)
-        return found.find(second) if found is not None and second else found
+        return found.find(second) if found is not None and bar else found
 
     def copy(self) -> Registry:
         """The same commands, with statistics of their own."""
@@ -255,6 +270,7 @@ class Registry:
         deprecated: tuple[str, str] | None = None,
         history: tuple[tuple[str, str], ...] = (),
         group: str = "",
+        arity: int = 0,
         sliced: bool = False,
         help_since: str = "",
     ) -> Callable[[Handler], Handler]:
@@ -267,7 +283,7 @@ class Registry:
                     name=name,
                     synopsis=arguments,
                     arguments=parse(arguments, name.replace("|", " ").upper()),
-                    arity=0,
+                    arity=arity,
                     flags=bits_of(flags),
                     categories=0,
                     key_specs=(),
@@ -348,9 +364,8 @@ def derive(facts: Facts, keys: str | tuple[str, ...] | None, acl: str) -> Facts:
     specs = with_access(key_specs(facts.arguments, words), keys, facts.flags)
     flags = facts.flags | (MOVABLEKEYS if are_movable(specs) else 0)
     categories = with_exceptions(categories_of(facts.group, flags), acl)
-    return replace(
-        facts, arity=arity(facts.arguments, words), key_specs=specs, flags=flags, categories=categories
-    )
+    arity = facts.arity or arity_of(facts.arguments, words)
+    return replace(facts, arity=arity, key_specs=specs, flags=flags, categories=categories)
 
 
 def bits_of(flags: str) -> int:
@@ -403,6 +418,8 @@ def with_access(
         access = [keys] * len(found) if isinstance(keys, str) else list(keys)
     unknown = [words.split()[1:] for words in access if words.startswith("unknown")]
     known = [words.split() for words in access if not words.startswith("unknown")]
+    if not ACCESS.issuperset(word for names in (*known, *unknown) for word in names):
+        raise DeclarationError(f"unknown access flags among {access}")
     if len(known) > len(found) or (not unknown and len(known) < len(found)):
         raise DeclarationError(f"{len(found)} key specs, but access flags for {len(known)}")
     specs = []
@@ -450,12 +467,12 @@ def summary_of(handler: Callable[..., Any]) -> str:
 def help_lines(container: Command) -> list[Status]:
     """The reply of a container's HELP, laid out as the servers do."""
     lines = [f"{container.name.upper()} <subcommand> [<arg> [value] [opt] ...]. Subcommands are:"]
-    if container.handler is not None:
+    if container.least == 1:
         lines += ["(no subcommand)", f"    {container.facts.summary}"]
     for member in container.members():
         name = member.name.partition("|")[2].upper()
         if name != "HELP":
-            lines += [f"{name} {member.facts.synopsis}".rstrip(), f"    {member.facts.summary}"]
+            lines += [f"{name} {usage(member.facts.synopsis)}".rstrip(), f"    {member.facts.summary}"]
     lines += ["HELP", "    Print this help."]
     return [Status(line.encode()) for line in lines]
 

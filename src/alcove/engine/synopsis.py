@@ -79,11 +79,15 @@ class SynopsisError(ValueError):
     """A synopsis that cannot be read: a mistake in a declaration."""
 
 
+# The types that have key specs; sharded channels have them for their slots.
+KEYS: Final = ("key", "channel")
+
 # The type of a value by its name; a name that is absent is a string.
 TYPES: Final[dict[str, str]] = {
     name: kind
     for kind, names in {
         "key": "key key1 key2 newkey source src sourcekey destination dst destkey",
+        "channel": "shardchannel",
         "pattern": "pattern",
         "unix-time": "unix-time-seconds unix-time-milliseconds",
         "double": "height width latitude longitude radius score",
@@ -111,7 +115,7 @@ TYPES_BY_COMMAND: Final[dict[str, dict[str, str]]] = {
         "SETBIT BITFIELD": "value=integer",
     }.items()
     for command in commands.split()
-} | {"CLUSTER KEYSLOT": {"key": "string"}}
+} | {"CLUSTER KEYSLOT": {"key": "string"}, "PUBSUB SHARDNUMSUB": {"shardchannel": "string"}}
 
 WORDS: Final = re.compile(r"\.\.\.|[\[\]<>|]|[^\s\[\]<>|]+")
 
@@ -244,6 +248,17 @@ def _joined(arguments: Sequence[Argument]) -> str:
 # Deriving
 
 
+def usage(text: str) -> str:
+    """A synopsis as the HELP of a container writes it: `<name>` for a value and `(A|B)` for a choice."""
+    brackets = {"<": "(", ">": ")"}
+
+    def written(found: re.Match[str]) -> str:
+        word = found[0]
+        return brackets.get(word, word if is_token(word) else f"<{word}>")
+
+    return WORDS.sub(written, text).replace(" | ", "|")
+
+
 def shortest(argument: Argument) -> int:
     """The least number of words an argument takes when it is given."""
     if argument.type == "oneof":
@@ -268,7 +283,7 @@ def is_fixed(argument: Argument) -> bool:
     return all(is_fixed(part) for part in argument.arguments)
 
 
-def arity(arguments: Sequence[Argument], words: int = 1) -> int:
+def arity_of(arguments: Sequence[Argument], words: int = 1) -> int:
     """The arity as the servers count it: with the `words` of the name; negative means at least so many."""
     count = words + sum(least(argument) for argument in arguments)
     return count if all(is_fixed(argument) for argument in arguments) else -count
@@ -320,7 +335,7 @@ class _KeyFinder:
         if _is_key_list(part):
             step = shortest(part) - bool(part.token)
             self.note(part, position, fixed, None if after is None else Range(-1 - after, step), keyword)
-        elif part.type == "key":
+        elif part.type in KEYS:
             self.note(part, position, fixed, Range(0), keyword)
         elif part.type == "block":
             self.sequence(part.arguments, position, fixed, after, keyword)
@@ -343,11 +358,12 @@ class _KeyFinder:
 
 def _is_key_list(part: Argument) -> bool:
     """Whether a part is `key [key ...]`, or as in MSET `key value [key value ...]`."""
-    return part.multiple and (part.type == "key" or (part.type == "block" and part.arguments[0].type == "key"))
+    first = part.arguments[0] if part.type == "block" else part
+    return part.multiple and first.type in KEYS
 
 
 def _key_name(part: Argument) -> str:
-    return part.name if part.type == "key" else part.arguments[0].name
+    return part.arguments[0].name if part.type == "block" else part.name
 
 
 def joined(specs: Sequence[KeySpec]) -> list[KeySpec]:
