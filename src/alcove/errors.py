@@ -61,6 +61,17 @@ LEN_AND_IDX: Final = "ERR If you want both the length and indexes, please just u
 INVALID_NUMKEYS: Final = "ERR invalid numkeys value"
 INVALID_DIGEST: Final = "ERR IFDEQ/IFDNE digest must be exactly 16 hexadecimal characters"
 
+EXPIRE_OPTIONS_NX: Final = "ERR NX and XX, GT or LT options at the same time are not compatible"
+EXPIRE_OPTIONS_GT: Final = "ERR GT and LT options at the same time are not compatible"
+LFU_SELECTED: Final = (
+    "ERR An LFU maxmemory policy is selected, idle time not tracked. Please note that when switching between "
+    "policies at runtime LRU and LFU data will take some time to adjust."
+)
+LFU_NOT_SELECTED: Final = (
+    "ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note that when switching "
+    "between policies at runtime LRU and LFU data will take some time to adjust."
+)
+
 # Sessions and transactions
 NO_AUTH: Final = "NOAUTH Authentication required."
 NO_AUTH_HELLO: Final = (
@@ -115,6 +126,14 @@ def unknown_command(name: bytes, arguments: list[bytes]) -> str:
 
 def unknown_subcommand(container: str, name: bytes) -> str:
     return f"ERR unknown subcommand '{shown(name)}'. Try {container.upper()} HELP."
+
+
+def unknown_type(name: bytes) -> str:
+    return f"ERR unknown type name '{shown(name)}'"
+
+
+def unsupported_option(option: bytes) -> str:
+    return f"ERR Unsupported option {shown(option)}"
 
 
 def invalid_expire(name: str) -> str:

@@ -107,22 +107,18 @@ class Engine:
 
     def _watch_config(self) -> None:
         """Copies of settings that are read for every command, kept where reading is cheap."""
+        self.config.watch(" ".join(name.replace("_", "-") for name in LIMIT_NAMES), self._limits_changed)
+        self.config.watch("maxmemory maxmemory-policy", self._maxmemory_changed)
+        self._limits_changed(self.config)
+        self._maxmemory_changed(self.config)
+
+    def _limits_changed(self, config: Config) -> None:
         for name in LIMIT_NAMES:
-            self._follow(name)
-        self.config.watch("maxmemory", self._maxmemory_changed)
-        self.config.watch("maxmemory-policy", self._maxmemory_changed)
-        self._maxmemory_changed()
+            setattr(self.space.limits, name, getattr(config, name))
 
-    def _follow(self, name: str) -> None:
-        def copy() -> None:
-            setattr(self.space.limits, name, getattr(self.config, name))
-
-        self.config.watch(name.replace("_", "-"), copy)
-        copy()
-
-    def _maxmemory_changed(self) -> None:
-        self.gate = self.gate & ~GATE_MAXMEMORY | (GATE_MAXMEMORY if self.config.maxmemory else 0)
-        self.space.lfu = "lfu" in self.config.maxmemory_policy
+    def _maxmemory_changed(self, config: Config) -> None:
+        self.gate = self.gate & ~GATE_MAXMEMORY | (GATE_MAXMEMORY if config.maxmemory else 0)
+        self.space.lfu = "lfu" in config.maxmemory_policy
 
     # Sessions
 

@@ -21,7 +21,7 @@ cdef class Database:
     cdef readonly dict watchers, waiting
 
     cpdef Entry find(self, bytes key)
-    cpdef Entry look(self, bytes key)
+    cpdef Entry look(self, bytes key, bint touch=*)
     cpdef object read(self, bytes key, type kind)
     cpdef object read_string(self, bytes key)
     cpdef object edit(self, bytes key, type kind)

@@ -129,8 +129,8 @@ class Database:
             return None
         return entry
 
-    def look(self, key: bytes) -> Entry | None:
-        """The live entry of a key for reading: counts a hit or a miss and marks the key as used."""
+    def look(self, key: bytes, touch: bool = True) -> Entry | None:
+        """The live entry of a key for reading: counts a hit or a miss and, with `touch`, marks the key as used."""
         space = self.space
         entry = self.find(key)
         if entry is None:
@@ -138,7 +138,7 @@ class Database:
             self.notify(events.MISS, b"keymiss", key)
             return None
         space.hits += 1
-        if space.touching:
+        if touch and space.touching:
             self.touch(entry)
         return entry
 
@@ -286,6 +286,22 @@ class Database:
             return None
         self.unlink(entry)
         self.signal(key)
+        return entry
+
+    def adopt(self, key: bytes, value: Any, expire_ms: int) -> Entry:
+        """Puts a value with its deadline under a key, whatever that held: how RENAME, MOVE, COPY and RESTORE write.
+
+        The caller tells of the event and counts the write.
+        """
+        old = self.find(key)
+        if old is not None:
+            self.detach(old)
+        entry = self.add(key, value)
+        if expire_ms:
+            self.table.set_deadline(entry, expire_ms)
+        if type(value) is not bytes and type(value) is not bytearray and value.type_name == b"hash":
+            self.table.set_field_deadline(entry, value.next_deadline)
+        self.written(entry, 0, b"", 0)
         return entry
 
     def detach(self, entry: Entry) -> None:

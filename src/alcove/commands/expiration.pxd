@@ -1,0 +1,3 @@
+from alcove.engine.context cimport Context
+from alcove.engine.keyspace cimport Database
+from alcove.engine.table cimport Entry
