@@ -1,0 +1,57 @@
+"""The quoting rules of a line that people type: inline commands, `alcove cli` and the configuration file."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+_BLANKS = re.compile(rb"\s*+")
+
+# A bare start, then the end of the argument or one quoted part, behind which the argument ends. Within quotes a
+# repetition never gives back what it took: the text cannot be cut another way once its quotes prove unbalanced.
+_ARGUMENT = re.compile(
+    rb"""
+    ([^ \t\r\n"']*+)
+    (?: "((?: \\. | [^"\\] )*+)" (?!\S)
+      | '((?: \\' | [^'] )*+)' (?!\S)
+      | (?=[ \t\r\n]) | \Z
+    )""",
+    re.VERBOSE | re.DOTALL,
+)
+_ESCAPE = re.compile(rb"\\(?:x([0-9a-fA-F]{2})|(.))", re.DOTALL)
+_ESCAPES: Final = {b"n": b"\n", b"r": b"\r", b"t": b"\t", b"b": b"\b", b"a": b"\a"}
+
+
+def split_args(line: bytes) -> list[bytes] | None:
+    r"""The arguments of one line, or None when its quotes are unbalanced.
+
+    `"..."` knows `\n \r \t \b \a \xHH`, and a backslash before any other byte means that byte; `'...'` knows `\'`
+    alone. Behind a closing quote a blank or the end must follow. As on the real server a NUL ends the line.
+    """
+    line = line.partition(b"\0")[0]
+    args = []
+    pos = _skip_blanks(line, 0)
+    while pos < len(line):
+        found = _ARGUMENT.match(line, pos)
+        if found is None:
+            return None
+        bare, double, single = found.groups()
+        if double is not None:
+            bare += _ESCAPE.sub(_unescape, double)
+        elif single is not None:
+            bare += single.replace(b"\\'", b"'")
+        args.append(bare)
+        pos = _skip_blanks(line, found.end())
+    return args
+
+
+def _skip_blanks(line: bytes, pos: int) -> int:
+    blanks = _BLANKS.match(line, pos)
+    return blanks.end() if blanks is not None else pos
+
+
+def _unescape(escape: re.Match[bytes]) -> bytes:
+    code, plain = escape.groups()
+    if code is not None:
+        return bytes.fromhex(code.decode())
+    return _ESCAPES.get(plain, plain)
