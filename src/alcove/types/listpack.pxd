@@ -1,4 +1,4 @@
-from libc.stdint cimport uint32_t
+from libc.stdint cimport int64_t, uint32_t
 
 # A sequence in one malloc'd block: the C form of a listpack, for the containers that hold many of them.
 # The entries are block[head:tail]; room is kept on both sides. An all-zero Pack is an empty one.
@@ -12,6 +12,8 @@ cdef struct Pack:
     # and finger_index 0 is where every walk begins anyway).
     uint32_t finger_index
     uint32_t finger_at
+
+cdef bytes decimal(int64_t number)
 
 cdef void pack_clear(Pack *pack) noexcept
 cdef int pack_copy(Pack *target, const Pack *source) except -1

@@ -211,7 +211,8 @@ cdef inline int64_t _integer_at(const unsigned char *entry) noexcept:
     return <int64_t>number
 
 
-cdef bytes _decimal(int64_t number):
+cdef bytes decimal(int64_t number):
+    """An integer as it is written."""
     cdef char text[20]
     cdef int at = 20
     cdef uint64_t magnitude = <uint64_t>number
@@ -235,7 +236,7 @@ cdef inline bytes _value_at(const unsigned char *entry):
     if 0x80 <= kind < 0xC0:
         return PyBytes_FromStringAndSize(<const char *>entry + 1, kind & 0x3F)
     if kind < 0xE0 or kind > 0xF0:
-        return _decimal(_integer_at(entry))
+        return decimal(_integer_at(entry))
     opening = 5 if kind == 0xF0 else 2
     return PyBytes_FromStringAndSize(<const char *>entry + opening, _size_at(entry) - opening)
 

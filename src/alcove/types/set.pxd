@@ -1,0 +1,27 @@
+from alcove.types.dense_map cimport DenseSet
+from alcove.types.intset cimport IntSet
+from alcove.types.limits cimport Limits
+from alcove.types.listpack cimport Listpack
+
+cdef class Set:
+    cdef Limits _limits
+    cdef IntSet _ints
+    cdef Listpack _pack
+    cdef DenseSet _table
+
+    cpdef bint add(self, bytes member) except -1
+    cpdef bint remove(self, bytes member) except -1
+    cpdef bint contains(self, bytes member) except -1
+    cpdef bytes member_at(self, Py_ssize_t position)
+    cpdef bytes pop_at(self, Py_ssize_t position)
+    cpdef list members(self)
+    cpdef list members_between(self, Py_ssize_t start, Py_ssize_t stop)
+    cpdef expect(self, bytes first, Py_ssize_t number)
+    cpdef Py_ssize_t footprint(self) except -1
+    cpdef bint drain(self, Py_ssize_t number) except -1
+    cpdef Set copy(self)
+    cdef bint _add_to_ints(self, bytes member) except -1
+    cdef bint _add_to_pack(self, bytes member) except -1
+    cdef bint _pack_takes_ints(self, bytes member) except -1
+    cdef _to_pack(self)
+    cdef _to_table(self)
