@@ -64,7 +64,13 @@ def buffer_of_size(ctx: Context, key: bytes, size: int) -> tuple[bytearray, bool
 # Single bits
 
 
-@command("SETBIT key offset value", flags="write denyoom", since="2.2.0", complexity="O(1)")
+@command(
+    "SETBIT key offset value",
+    flags="write denyoom",
+    keys="RW access update",
+    since="2.2.0",
+    complexity="O(1)",
+)
 def setbit(ctx: Context, key: bytes, offset: bytes, value: bytes) -> int:
     """Sets or clears the bit at offset of the string value. Creates the key if it doesn't exist."""
     where = bit_offset(ctx, offset)
