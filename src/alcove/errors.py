@@ -84,6 +84,12 @@ NO_PASSWORD_SET: Final = (
     "Are you sure your configuration is correct?"
 )
 NO_PROTO: Final = "NOPROTO unsupported protocol version"
+HELLO_PROTO: Final = "ERR Protocol version is not an integer or out of range"
+BAD_CLIENT_NAME: Final = "ERR Client names cannot contain spaces, newlines or special characters."
+NO_SUCH_CLIENT: Final = "ERR No such client"
+CLIENT_ID: Final = "ERR client-id should be greater than 0"
+INVALID_CLIENT_ID: Final = "ERR Invalid client ID"
+UNBLOCK_REASON: Final = "ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR"
 NESTED_MULTI: Final = "ERR MULTI calls can not be nested"
 EXEC_WITHOUT_MULTI: Final = "ERR EXEC without MULTI"
 DISCARD_WITHOUT_MULTI: Final = "ERR DISCARD without MULTI"
@@ -97,6 +103,18 @@ TIMEOUT_OUT_OF_RANGE: Final = "ERR timeout is out of range"
 TIMEOUT_NOT_INTEGER: Final = "ERR timeout is not an integer or out of range"
 
 # The whole engine
+FIRST_DB_INDEX: Final = "ERR invalid first DB index"
+SECOND_DB_INDEX: Final = "ERR invalid second DB index"
+DEBUG_REFUSED: Final = (
+    "ERR DEBUG command not allowed. If the enable-debug-command option is set to \"local\", you can run it from a "
+    "local connection, otherwise you need to set this option in the configuration file, and then restart the server."
+)
+NO_SHUTDOWN: Final = "ERR No shutdown in progress."
+PROTOCOL_KINDS: Final = (
+    "ERR Wrong protocol type name. Please use one of the following: string|integer|double|null|array|set|map|"
+    "attrib|push|verbatim|true|false"
+)
+SHUTDOWN_FAILED: Final = "ERR Errors trying to SHUTDOWN. Check logs."
 OUT_OF_MEMORY: Final = "OOM command not allowed when used memory > 'maxmemory'."
 LOADING: Final = "LOADING Redis is loading the dataset in memory"
 INTERNAL: Final = "ERR internal error, see the log"
@@ -134,6 +152,26 @@ def unknown_type(name: bytes) -> str:
 
 def unsupported_option(option: bytes) -> str:
     return f"ERR Unsupported option {shown(option)}"
+
+
+def hello_option(option: bytes) -> str:
+    return f"ERR Syntax error in HELLO option '{shown(option)}'"
+
+
+def client_info_option(option: bytes) -> str:
+    return f"ERR Unrecognized option '{shown(option)}'"
+
+
+def bad_client_info(option: str) -> str:
+    return f"ERR {option} cannot contain spaces, newlines or special characters."
+
+
+def unknown_client_type(name: bytes) -> str:
+    return f"ERR Unknown client type '{shown(name)}'"
+
+
+def no_such_user(name: bytes) -> str:
+    return f"ERR No such user '{shown(name)}'"
 
 
 def invalid_expire(name: str) -> str:

@@ -252,7 +252,8 @@ def _from_digits(digits: str) -> int:
     if len(digits) <= _DIGITS_AT_ONCE:
         return int(digits)
     tail = digits[_DIGITS_AT_ONCE:]
-    return int(digits[:_DIGITS_AT_ONCE]) * 10 ** len(tail) + int(tail)
+    high: int = int(digits[:_DIGITS_AT_ONCE]) * 10 ** len(tail)
+    return high + int(tail)
 
 
 def _digits(whole: int) -> str:

@@ -10,7 +10,7 @@ from alcove.engine import events
 from alcove.engine.arguments import Arguments
 from alcove.engine.context import Context
 from alcove.engine.declaration import command, container
-from alcove.engine.glob import literal, matches
+from alcove.engine.glob import matches
 from alcove.engine.keyspace import Database, lfu_counter
 from alcove.engine.table import Entry
 from alcove.errors import (
@@ -18,14 +18,12 @@ from alcove.errors import (
     LFU_NOT_SELECTED,
     LFU_SELECTED,
     NO_SUCH_KEY,
-    NOT_A_DB_INDEX,
-    NOT_AN_INTEGER,
     SAME_OBJECT,
     SYNTAX,
     CommandError,
     unknown_type,
 )
-from alcove.numeric import parse_bounded, try_int
+from alcove.numeric import try_int
 from alcove.values import OK, Status
 
 log = logging.getLogger(__name__)
@@ -181,9 +179,7 @@ def randomkey(ctx: Context) -> bytes | None:
 # Moving
 
 
-@command(
-    "RENAME key newkey", flags="write", keys=("RW access delete", "OW update"), since="1.0.0", complexity="O(1)"
-)
+@command("RENAME key newkey", flags="write", keys=("RW access delete", "OW update"), since="1.0.0", complexity="O(1)")
 def rename(ctx: Context, key: bytes, newkey: bytes) -> object:
     """Renames a key and overwrites the destination."""
     if ctx.keys.find(key) is None:
@@ -225,7 +221,7 @@ def taken(database: Database, key: bytes) -> Entry:
 @command("MOVE key db", flags="write fast", keys="RW access update", since="1.0.0", complexity="O(1)")
 def move(ctx: Context, key: bytes, db: bytes) -> int:
     """Moves a key to another database."""
-    source, target = ctx.keys, database_at(ctx, db)
+    source, target = ctx.keys, ctx.database_at(db)
     if source is target:
         raise CommandError(SAME_OBJECT)
     if source.find(key) is None or target.find(key) is not None:
@@ -236,16 +232,6 @@ def move(ctx: Context, key: bytes, db: bytes) -> int:
     target.notify(events.GENERIC, b"move_to", key)
     source.space.dirty += 1
     return 1
-
-
-def database_at(ctx: Context, number: bytes, error: str = NOT_AN_INTEGER) -> Database:
-    """The database of a number that the user gave."""
-    index = parse_bounded(number, -(2**31), 2**31 - 1, error)
-    databases = ctx.keys.space.databases
-    if not 0 <= index < len(databases):
-        raise CommandError(NOT_A_DB_INDEX)
-    database: Database = databases[index]
-    return database
 
 
 @command(
@@ -265,7 +251,7 @@ def copy(ctx: Context, source: bytes, destination: bytes, *options: bytes) -> in
         if word == b"REPLACE":
             replace = True
         elif word == b"DB" and arguments:
-            target = database_at(ctx, arguments.take())
+            target = ctx.database_at(arguments.take())
         else:
             raise CommandError(SYNTAX)
     if target is ctx.keys and source == destination:
@@ -288,7 +274,13 @@ def copied(value: Any) -> Any:
 
 # Looking inside
 
-container("OBJECT", since="2.2.3", group="generic", summary="A container for object introspection commands.", help_since="6.2.0")
+container(
+    "OBJECT",
+    since="2.2.3",
+    group="generic",
+    summary="A container for object introspection commands.",
+    help_since="6.2.0",
+)
 
 
 @command("OBJECT ENCODING key", flags="readonly", keys="RO", since="2.2.3", complexity="O(1)")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import xxhash
 
@@ -374,13 +375,12 @@ def setrange(ctx: Context, key: bytes, offset: bytes, value: bytes) -> int:
     return len(buffer)
 
 
-def own_buffer(ctx: Context, key: bytes, value: bytes | bytearray) -> bytearray:
+def own_buffer(ctx: Context, key: bytes, value: Any) -> bytearray:
     """The value of a key as a buffer that may be edited in place; the caller ends the edit with `changed`."""
-    if type(value) is bytearray:
-        return value
     entry = ctx.keys.find(key)
-    buffer = bytearray(value)
-    entry.value = buffer
+    if entry is not None and type(value) is bytes:
+        entry.value = value = bytearray(value)
+    buffer: bytearray = value
     return buffer
 
 
@@ -477,7 +477,9 @@ def incrbyfloat(ctx: Context, key: bytes, increment: bytes) -> bytes:
 # Comparing
 
 
-@command("DIGEST key", flags="readonly fast", since="8.4.0", complexity="O(N) where N is the length of the string value.")
+@command(
+    "DIGEST key", flags="readonly fast", since="8.4.0", complexity="O(N) where N is the length of the string value."
+)
 def digest(ctx: Context, key: bytes) -> bytes | None:
     """Returns the XXH3 hash of a string value."""
     value = ctx.keys.read_string(key)

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from alcove.engine.blocking import Wait
 from alcove.engine.session import Session
+from alcove.errors import NOT_A_DB_INDEX, NOT_AN_INTEGER, CommandError
+from alcove.numeric import parse_bounded
 
 if TYPE_CHECKING:
     from alcove.engine.config import Config
@@ -58,6 +60,14 @@ class Context:
     def select(self, number: int) -> None:
         """Makes another database the session's own."""
         self.session.database = self.keys = self.engine.space.databases[number]
+
+    def database_at(self, number: bytes, error: str = NOT_AN_INTEGER) -> Database:
+        """The database of a number that the user gave; `error` is for what is no number."""
+        index = parse_bounded(number, -(2**31), 2**31 - 1, error)
+        databases: list[Database] = self.keys.space.databases
+        if not 0 <= index < len(databases):
+            raise CommandError(NOT_A_DB_INDEX)
+        return databases[index]
 
     def wait(
         self,

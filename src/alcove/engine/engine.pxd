@@ -19,6 +19,7 @@ cdef class Engine:
     cdef public long long next_session, connections_received, commands_processed, unexpected_errors, expire_lag_ms
     cdef readonly object error_counts
     cdef public str closed
+    cdef public bint active_expire
     cdef list _deadlines
     cdef long long _deadline_number
     cdef object _sliced

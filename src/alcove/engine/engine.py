@@ -21,13 +21,11 @@ from alcove.engine.clock import Clock
 from alcove.engine.config import Config
 from alcove.engine.context import Context
 from alcove.engine.declaration import (
-    ALLOW_BUSY,
     DENYOOM,
     LOADING,
     NO_AUTH,
     NO_MULTI,
     REGISTRY,
-    WRITE,
     Command,
     Registry,
 )
@@ -36,8 +34,6 @@ from alcove.engine.lock import EngineLock
 from alcove.engine.session import Session
 from alcove.errors import (
     EXEC_ABORT,
-    NO_AUTH as NO_AUTH_TEXT,
-    NO_AUTH_HELLO,
     NOT_IN_MULTI,
     OUT_OF_MEMORY,
     UNBLOCKED,
@@ -48,8 +44,11 @@ from alcove.errors import (
     wrong_arity,
 )
 from alcove.errors import LOADING as LOADING_TEXT
+from alcove.errors import (
+    NO_AUTH as NO_AUTH_TEXT,
+)
 from alcove.types.limits import LIMIT_NAMES
-from alcove.values import NULL_ARRAY, QUEUED
+from alcove.values import NO_REPLY, NULL_ARRAY, QUEUED
 
 # How long housekeeping may keep commands waiting.
 SLICE_US = 1000
@@ -98,6 +97,8 @@ class Engine:
         self.error_counts: Counter[str] = Counter()
         self.unexpected_errors = 0
         self.expire_lag_ms = 0
+        # DEBUG SET-ACTIVE-EXPIRE: whether keys go by themselves when their time has come.
+        self.active_expire = True
         self.closed: str | None = None
         # Waits with a deadline, soonest first; the number keeps their order when deadlines are equal.
         self._deadlines: list[tuple[int, int, Wait]] = []
@@ -109,16 +110,16 @@ class Engine:
         """Copies of settings that are read for every command, kept where reading is cheap."""
         self.config.watch(" ".join(name.replace("_", "-") for name in LIMIT_NAMES), self._limits_changed)
         self.config.watch("maxmemory maxmemory-policy", self._maxmemory_changed)
-        self._limits_changed(self.config)
-        self._maxmemory_changed(self.config)
+        self._limits_changed()
+        self._maxmemory_changed()
 
-    def _limits_changed(self, config: Config) -> None:
+    def _limits_changed(self) -> None:
         for name in LIMIT_NAMES:
-            setattr(self.space.limits, name, getattr(config, name))
+            setattr(self.space.limits, name, getattr(self.config, name))
 
-    def _maxmemory_changed(self, config: Config) -> None:
-        self.gate = self.gate & ~GATE_MAXMEMORY | (GATE_MAXMEMORY if config.maxmemory else 0)
-        self.space.lfu = "lfu" in config.maxmemory_policy
+    def _maxmemory_changed(self) -> None:
+        self.gate = self.gate & ~GATE_MAXMEMORY | (GATE_MAXMEMORY if self.config.maxmemory else 0)
+        self.space.lfu = "lfu" in self.config.maxmemory_policy
 
     # Sessions
 
@@ -187,6 +188,8 @@ class Engine:
             reply = self._park(session, reply)
         if space.ready:
             self._serve_ready()
+        if session.gate & states.MUTED and reply is not PARKED and session.muted():
+            return NO_REPLY
         return reply
 
     def run(self, session: Session, command: Command, argv: list[bytes]) -> Any:
@@ -358,7 +361,10 @@ class Engine:
         if session.wait is not None:
             session.wait.withdraw()
             session.wait = None
-        session.deliver(reply)
+        self._deliver(session, reply)
+
+    def _deliver(self, session: Session, reply: Any) -> None:
+        session.deliver(NO_REPLY if session.muted() else reply)
 
     def unblock(self, session: Session, with_error: bool) -> bool:
         """CLIENT UNBLOCK: ends a wait as by its timeout or with an error; False if the session does not wait."""
@@ -417,7 +423,7 @@ class Engine:
 
     def _idle_us(self, now_us: int) -> int:
         idle_us = -1
-        deadline_ms = self.space.next_deadline()
+        deadline_ms = self.space.next_deadline() if self.active_expire else 0
         if deadline_ms:
             idle_us = max(deadline_ms * 1000 - self.now_us, 0)
         while self._deadlines and self._deadlines[0][2].done:
@@ -434,7 +440,7 @@ class Engine:
                 self.resume(wait.session, wait.timeout_reply)
 
     def _expire(self, in_time: Callable[[], bool]) -> bool:
-        first_ms = self.space.next_deadline()
+        first_ms = self.space.next_deadline() if self.active_expire else 0
         self.expire_lag_ms = max(self.space.now_ms - first_ms, 0) if first_ms else 0
         if not first_ms or first_ms > self.space.now_ms:
             return True
@@ -449,10 +455,18 @@ class Engine:
             done, reply = self._next_slice(session, slices)
             if done:
                 session.slices = None
-                session.deliver(reply)
+                self._deliver(session, reply)
             else:
                 self._sliced.append((session, slices))
         return not self._sliced
+
+    def reset_statistics(self) -> None:
+        """CONFIG RESETSTAT."""
+        self.space.hits = self.space.misses = self.space.expired = 0
+        self.connections_received = self.commands_processed = self.unexpected_errors = 0
+        self.error_counts.clear()
+        for command in self.registry:
+            command.calls = command.usec = command.rejected = command.failed = 0
 
     # Ending
 
@@ -463,9 +477,9 @@ class Engine:
 
 # What a RESP2 subscriber may say, and what MULTI does not queue.
 SUBSCRIBER_COMMANDS = frozenset(
-    "ping subscribe ssubscribe unsubscribe sunsubscribe psubscribe punsubscribe quit reset".split()
+    ["ping", "subscribe", "ssubscribe", "unsubscribe", "sunsubscribe", "psubscribe", "punsubscribe", "quit", "reset"]
 )
-MULTI_COMMANDS = frozenset("exec discard multi watch quit reset".split())
+MULTI_COMMANDS = frozenset(["exec", "discard", "multi", "watch", "quit", "reset"])
 
 
 def invoke(handler: Callable[..., Any], context: Context, argv: list[bytes], words: int) -> Any:

@@ -5,8 +5,8 @@ cdef class Session:
     cdef public Database database
     cdef public str kind, address, local_address, user, last_command
     cdef public object context
-    cdef public int protocol, gate
-    cdef public bytes name, lib_name, lib_version, reply_mode
+    cdef public int protocol, gate, muted_commands
+    cdef public bytes name, lib_name, lib_version
     cdef public bint no_evict, queue_refused, executing, watch_broken, closing
     cdef public list queue, watched
     cdef public object wait, slices

@@ -18,12 +18,15 @@ UNAUTHENTICATED = 1
 IN_MULTI = 2
 SUBSCRIBER = 4
 NO_TOUCH = 8
+MUTED = 16
 
 
 class Session:
     """One client. The front end that owns it sets `deliver`, `push` and `close`."""
 
-    def __init__(self, identity: int, database: Database, kind: str, address: str = "", local_address: str = "") -> None:
+    def __init__(
+        self, identity: int, database: Database, kind: str, address: str = "", local_address: str = ""
+    ) -> None:
         self.id = identity
         self.database = database
         # "tcp", "unix", "embedded" or "script".
@@ -38,8 +41,8 @@ class Session:
         self.lib_name = b""
         self.lib_version = b""
         self.no_evict = False
-        # CLIENT REPLY: replies are counted off by the front end.
-        self.reply_mode = b"ON"
+        # CLIENT REPLY, with the gate's MUTED bit: how many more commands get no reply, -1 for all.
+        self.muted_commands = 0
         # MULTI: the commands queued so far, whether one of them was refused, and how many writes there are.
         self.queue: list[tuple[Command, list[bytes]]] = []
         self.queue_refused = False
@@ -64,6 +67,16 @@ class Session:
         self.close: Callable[[], None] = do_nothing
         # What only the front end knows, for CLIENT LIST: buffer sizes by their names there.
         self.buffers: Callable[[], dict[str, int]] = dict
+
+    def muted(self) -> bool:
+        """Whether CLIENT REPLY keeps back the reply that is due now; counts off the commands of SKIP."""
+        if not self.gate & MUTED:
+            return False
+        if self.muted_commands > 0:
+            self.muted_commands -= 1
+            if self.muted_commands == 0:
+                self.gate &= ~MUTED
+        return True
 
     @property
     def blocked(self) -> bool:

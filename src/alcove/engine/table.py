@@ -12,8 +12,10 @@ from typing import Any
 
 
 class Entry:
-    """One key with its value. `expire_ms` is the Unix time in milliseconds at which the key expires, 0 for never;
-    `field_ms` is when the first field of a hash does. `access` is what eviction goes by: seconds for LRU, or minutes and a counter for LFU.
+    """One key with its value.
+
+    `expire_ms` is the Unix time in milliseconds at which the key expires, 0 for never; `field_ms` is when the first
+    field of a hash does. `access` is what eviction goes by: seconds for LRU, or minutes and a counter for LFU.
     `size` is the memory accounted for the value, in bytes.
     """
 

@@ -1,0 +1,192 @@
+"""INFO: what the server says of itself, in sections. What sits above the engine adds sections of its own."""
+
+from __future__ import annotations
+
+import os
+import platform
+import resource
+import sys
+from collections.abc import Callable, Mapping
+
+from alcove.engine import table
+from alcove.engine.context import Context
+from alcove.engine.declaration import command
+from alcove.engine.engine import Engine
+from alcove.values import Verbatim
+from alcove.version import REDIS_VERSION, VERSION
+
+GROUP = "server"
+
+Section = Mapping[str, object]
+
+UNITS = ((1 << 40, "T"), (1 << 30, "G"), (1 << 20, "M"), (1 << 10, "K"))
+
+
+@command("INFO [section [section ...]]", flags="loading stale", acl="+dangerous", since="1.0.0", complexity="O(1)")
+def info(ctx: Context, *sections: bytes) -> Verbatim:
+    """Returns information and statistics about the server."""
+    engine = ctx.engine
+    known: dict[str, Callable[[Engine], Section]] = {**SECTIONS, **engine.info_sections}
+    wanted = {section.decode("latin-1").lower() for section in sections}
+    if not wanted or wanted & {"default"}:
+        wanted |= set(known) - ON_REQUEST
+    if wanted & {"all", "everything"}:
+        wanted |= set(known)
+    parts = [laid_out(name, section(engine)) for name, section in known.items() if name in wanted]
+    return Verbatim("\r\n".join(parts).encode("utf-8", "surrogateescape"))
+
+
+def laid_out(name: str, section: Section) -> str:
+    lines = [f"# {name.capitalize()}", *(f"{field}:{value}" for field, value in section.items())]
+    return "".join(f"{line}\r\n" for line in lines)
+
+
+def human(size: int) -> str:
+    """A size as the real server shortens it: `1.50M`."""
+    for unit, letter in UNITS:
+        if size >= unit:
+            return f"{size / unit:.2f}{letter}"
+    return f"{size}B"
+
+
+def server_section(engine: Engine) -> Section:
+    uptime = (engine.clock.now_us() - engine.started_us) // 1_000_000
+    return {
+        "redis_version": REDIS_VERSION,
+        "redis_git_sha1": "00000000",
+        "redis_git_dirty": 0,
+        "redis_build_id": "0",
+        "redis_mode": "standalone",
+        "server_name": "alcove",
+        "alcove_version": VERSION,
+        "alcove_build": "pure" if table.__file__.endswith(".py") else "compiled",
+        "python_version": platform.python_version(),
+        "os": f"{platform.system()} {platform.release()} {platform.machine()}",
+        "arch_bits": sys.maxsize.bit_length() + 1,
+        "process_id": os.getpid(),
+        "run_id": engine.run_id,
+        "tcp_port": engine.config.port,
+        "server_time_usec": engine.clock.now_us(),
+        "uptime_in_seconds": uptime,
+        "uptime_in_days": uptime // 86400,
+        "hz": engine.config.hz,
+        "configured_hz": engine.config.hz,
+        "executable": sys.executable,
+        "config_file": engine.config.file or "",
+    }
+
+
+def clients_section(engine: Engine) -> Section:
+    sessions = engine.sessions.values()
+    return {
+        "connected_clients": len(engine.sessions),
+        "maxclients": engine.config.maxclients,
+        "blocked_clients": sum(session.blocked for session in sessions),
+        "watching_clients": sum(bool(session.watched) for session in sessions),
+        "total_watched_keys": sum(len(database.watchers) for database in engine.space.databases),
+        "total_blocking_keys": sum(len(database.waiting) for database in engine.space.databases),
+    }
+
+
+def memory_section(engine: Engine) -> Section:
+    used = engine.space.used
+    resident = resident_bytes()
+    limit = engine.config.maxmemory
+    return {
+        "used_memory": used,
+        "used_memory_human": human(used),
+        "used_memory_rss": resident,
+        "used_memory_rss_human": human(resident),
+        "maxmemory": limit,
+        "maxmemory_human": human(limit),
+        "maxmemory_policy": engine.config.maxmemory_policy,
+        "mem_allocator": "python",
+        "lazyfree_pending_objects": sum(len(value) for value in engine.space.graveyard),
+    }
+
+
+def resident_bytes() -> int:
+    """The memory of this process, as the system counts it."""
+    try:
+        with open("/proc/self/statm") as statm:
+            return int(statm.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except OSError:
+        # No such file: a system that tells only the highest mark, in KB.
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+def stats_section(engine: Engine) -> Section:
+    space = engine.space
+    return {
+        "total_connections_received": engine.connections_received,
+        "total_commands_processed": engine.commands_processed,
+        "expired_keys": space.expired,
+        "expire_lag_ms": engine.expire_lag_ms,
+        "keyspace_hits": space.hits,
+        "keyspace_misses": space.misses,
+        "unexpected_error_replies": engine.unexpected_errors,
+        "total_error_replies": sum(engine.error_counts.values()),
+    }
+
+
+def replication_section(engine: Engine) -> Section:
+    return {"role": "master", "connected_slaves": 0, "master_replid": engine.run_id, "master_repl_offset": 0}
+
+
+def cpu_section(engine: Engine) -> Section:
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    children = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return {
+        "used_cpu_sys": f"{usage.ru_stime:.6f}",
+        "used_cpu_user": f"{usage.ru_utime:.6f}",
+        "used_cpu_sys_children": f"{children.ru_stime:.6f}",
+        "used_cpu_user_children": f"{children.ru_utime:.6f}",
+    }
+
+
+def modules_section(engine: Engine) -> Section:
+    return {}
+
+
+def commandstats_section(engine: Engine) -> Section:
+    return {
+        f"cmdstat_{command.name}": (
+            f"calls={command.calls},usec={command.usec},usec_per_call={command.usec / max(command.calls, 1):.2f},"
+            f"rejected_calls={command.rejected},failed_calls={command.failed}"
+        )
+        for command in engine.registry
+        if command.calls or command.rejected
+    }
+
+
+def errorstats_section(engine: Engine) -> Section:
+    return {f"errorstat_{code}": f"count={count}" for code, count in sorted(engine.error_counts.items())}
+
+
+def cluster_section(engine: Engine) -> Section:
+    return {"cluster_enabled": 0}
+
+
+def keyspace_section(engine: Engine) -> Section:
+    return {
+        f"db{database.number}": f"keys={len(database)},expires={database.table.volatile},avg_ttl=0"
+        for database in engine.space.databases
+        if len(database)
+    }
+
+
+SECTIONS: dict[str, Callable[[Engine], Section]] = {
+    "server": server_section,
+    "clients": clients_section,
+    "memory": memory_section,
+    "stats": stats_section,
+    "replication": replication_section,
+    "cpu": cpu_section,
+    "modules": modules_section,
+    "commandstats": commandstats_section,
+    "errorstats": errorstats_section,
+    "cluster": cluster_section,
+    "keyspace": keyspace_section,
+}
+# Sections that are long and shown only when asked for.
+ON_REQUEST = {"commandstats", "latencystats"}
