@@ -12,9 +12,23 @@ from setuptools.command.build_ext import build_ext
 # The one list of compiled modules. A module with a `.pyx` beside its `.py` is a native twin: the `.pyx` is built.
 COMPILED = [
     "alcove.numeric",
+    "alcove.engine.arguments",
     "alcove.engine.clock",
+    "alcove.engine.context",
+    "alcove.engine.declaration",
+    "alcove.engine.engine",
     "alcove.engine.glob",
+    "alcove.engine.keyspace",
+    "alcove.engine.session",
     "alcove.engine.table",
+    "alcove.commands.connection",
+    "alcove.commands.expiration",
+    "alcove.commands.generic",
+    "alcove.commands.string",
+    "alcove.commands.transactions",
+    "alcove.types.lcs",
+    "alcove.types.limits",
+    "alcove.types.untracked",
 ]
 
 PACKAGE = Path("src")
