@@ -86,6 +86,7 @@ def test_refuses_what_it_cannot_read(text: str) -> None:
         ("key <id | $> [MKSTREAM]", -3),
         ("key <BEFORE | AFTER> pivot element", 5),
         ("<ip | ID client-id>", -2),
+        ("<[ID client-id] | [USER username]>", -3),
         ("key FROMLONLAT longitude latitude <M | KM>", 6),
     ],
 )

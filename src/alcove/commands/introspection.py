@@ -233,7 +233,8 @@ def argument_docs(argument: Argument, indexes: Iterator[int]) -> dict[bytes, Any
     if argument.type == "key":
         docs[b"key_spec_index"] = next(indexes)
     if argument.token:
-        docs[b"token"] = argument.token.encode()
+        # The empty string is written `""` in a synopsis.
+        docs[b"token"] = argument.token.strip('"').encode()
     flags = [name for name in ("optional", "multiple", "multiple_token") if getattr(argument, name)]
     if flags:
         docs[b"flags"] = statuses(flags)

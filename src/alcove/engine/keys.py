@@ -130,13 +130,13 @@ def sort_ro_keys(argv: Sequence[bytes]) -> list[Found]:
 
 
 def georadius_keys(argv: Sequence[bytes]) -> list[Found]:
+    """Only the last of several destinations counts, but the others are named as keys, too."""
     found: list[Found] = [(1, READ)]
     place = 5
     while place + 1 < len(argv):
         if argv[place].upper() in (b"STORE", b"STOREDIST"):
-            # The last one counts.
             place += 1
-            found[1:] = [(place, STORED)]
+            found.append((place, STORED))
         place += 1
     return found
 

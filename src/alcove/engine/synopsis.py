@@ -262,7 +262,7 @@ def usage(text: str) -> str:
 def shortest(argument: Argument) -> int:
     """The least number of words an argument takes when it is given."""
     if argument.type == "oneof":
-        inner = min(least(choice) for choice in argument.arguments)
+        inner = min(shortest(choice) for choice in argument.arguments)
     elif argument.type == "block":
         inner = sum(least(part) for part in argument.arguments)
     else:
@@ -278,7 +278,7 @@ def is_fixed(argument: Argument) -> bool:
     """Whether an argument always takes the same number of words."""
     if argument.optional or argument.multiple:
         return False
-    if argument.type == "oneof" and len({least(choice) for choice in argument.arguments}) > 1:
+    if argument.type == "oneof" and len({shortest(choice) for choice in argument.arguments}) > 1:
         return False
     return all(is_fixed(part) for part in argument.arguments)
 
