@@ -15,4 +15,3 @@ cdef class Registry:
     cdef public dict table
 
     cpdef Command find(self, bytes name)
-    cpdef Command resolve(self, list argv)
