@@ -29,6 +29,8 @@ cdef int pack_replace(Pack *pack, uint32_t index, bytes value) except -1
 cdef int pack_delete(Pack *pack, uint32_t index, uint32_t number) except -1
 cdef bytes pack_pop(Pack *pack, bint last)
 cdef Py_ssize_t pack_find(Pack *pack, bytes value, Py_ssize_t start, Py_ssize_t step) except -2
+cdef uint32_t pack_matches(const Pack *pack, bytes value) except? 0xFFFFFFFF
+cdef int pack_remove(Pack *pack, bytes value, uint32_t spared, uint32_t number) except -1
 cdef int pack_collect(Pack *pack, uint32_t start, uint32_t stop, list into, Py_ssize_t at) except -1
 cdef int pack_split(Pack *pack, uint32_t index, Pack *behind) except -1
 cdef int pack_join(Pack *pack, const Pack *behind) except -1

@@ -463,6 +463,40 @@ cdef Py_ssize_t pack_find(Pack *pack, bytes value, Py_ssize_t start, Py_ssize_t 
                 at = _step_back(block, at)
 
 
+cdef uint32_t pack_matches(const Pack *pack, bytes value) except? 0xFFFFFFFF:
+    """How many entries equal `value`."""
+    cdef Encoded encoded
+    cdef uint32_t at = pack.head, found = 0
+    _encode(&encoded, value)
+    while at < pack.tail:
+        found += _equal(pack.block + at, &encoded)
+        at = _step(pack.block, at)
+    return found
+
+
+cdef int pack_remove(Pack *pack, bytes value, uint32_t spared, uint32_t number) except -1:
+    """Removes `number` entries that equal `value`, which are there, behind the first `spared` of them, in one pass."""
+    cdef Encoded encoded
+    cdef uint32_t at = pack.head, kept = pack.head, stop, left = number
+    _encode(&encoded, value)
+    while at < pack.tail and left:
+        stop = _step(pack.block, at)
+        if _equal(pack.block + at, &encoded):
+            if spared == 0:
+                left -= 1
+                at = stop
+                continue
+            spared -= 1
+        memmove(pack.block + kept, pack.block + at, stop - at)
+        kept += stop - at
+        at = stop
+    memmove(pack.block + kept, pack.block + at, pack.tail - at)
+    pack.tail -= at - kept
+    pack.count -= number - left
+    _open(pack, pack.tail, 0, 0)
+    return 0
+
+
 cdef int pack_collect(Pack *pack, uint32_t start, uint32_t stop, list into, Py_ssize_t place) except -1:
     """Fills the empty slots of `into` from `place` on with the entries `start` to `stop`, that one not included."""
     cdef uint32_t at = _seek(pack, start), index
