@@ -49,9 +49,11 @@ def pfadd(ctx: Context, key: bytes, *elements: bytes) -> int:
                 changes += 1
     except ValueError:
         raise CommandError(CORRUPT) from None
-    if changes:
-        hyperloglog.invalidate(value)
-        ctx.keys.changed(key, events.STRING, b"pfadd", changes)
+    finally:
+        # Also when a corrupt register stopped it: those before have changed.
+        if changes:
+            hyperloglog.invalidate(value)
+            ctx.keys.changed(key, events.STRING, b"pfadd", changes)
     return 1 if changes else 0
 
 
@@ -72,15 +74,16 @@ def pfcount(ctx: Context, *keys: bytes) -> int:
     value = ctx.keys.read_string(keys[0])
     if value is None:
         return 0
-    number = hyperloglog.cached_count(checked(value))
+    buffer = own_buffer(ctx, keys[0], checked(value))
+    number = hyperloglog.cached_count(buffer)
     if number >= 0:
         return number
     try:
-        number = hyperloglog.count(value)
+        number = hyperloglog.count(buffer)
     except ValueError:
         raise CommandError(CORRUPT) from None
     # The cache is part of the value, so filling it is a change, if one that causes no event.
-    hyperloglog.cache_count(buffer_at(ctx, keys[0])[0], number)
+    hyperloglog.cache_count(buffer, number)
     ctx.keys.changed(keys[0], 0, b"")
     return number
 
