@@ -27,6 +27,7 @@ from alcove.errors import (
     hello_option,
     no_such_user,
     unknown_client_type,
+    wrong_arity,
 )
 from alcove.numeric import parse_int, try_int
 from alcove.values import NO_REPLY, OK, PONG, Status, Verbatim
@@ -45,6 +46,8 @@ CLIENT_TYPES = frozenset((b"normal", b"master", b"replica", b"slave", b"pubsub")
 )
 def ping(ctx: Context, *message: bytes) -> object:
     """Returns the server's liveliness response."""
+    if len(message) > 1:
+        raise CommandError(wrong_arity("ping"))
     if ctx.session.gate & SUBSCRIBER and ctx.session.protocol == 2:
         return [b"pong", *(message or (b"",))]
     return message[0] if message else PONG

@@ -35,6 +35,8 @@ SHARED_INTEGERS = 10_000
 SHARED_REFERENCES = 2**31 - 1
 # The longest string that the real server keeps beside its object header.
 EMBEDDED_LENGTH = 44
+# Enough for 2**64 with some zeros in front, and for no more.
+CURSOR_DIGITS = 32
 TYPE_NAMES = frozenset((b"string", b"list", b"set", b"zset", b"hash", b"stream"))
 
 # Removing
@@ -143,10 +145,11 @@ def scan(ctx: Context, cursor: bytes, *options: bytes) -> list[object]:
 
 
 def parse_cursor(cursor: bytes) -> int:
-    """A cursor as SCAN and its kin take it: an unsigned 64-bit number."""
-    if not cursor.isdigit() or int(cursor) >= 2**64:
+    """A cursor as SCAN and its kin take it: the digits of an unsigned 64-bit number, a sign wraps around."""
+    digits = cursor[1:] if cursor[:1] in (b"+", b"-") else cursor
+    if not digits.isdigit() or len(digits) > CURSOR_DIGITS or int(digits) >= 2**64:
         raise CommandError(INVALID_CURSOR)
-    return int(cursor)
+    return -int(digits) % 2**64 if cursor[:1] == b"-" else int(digits)
 
 
 def scan_options(arguments: Arguments, with_type: bool = False) -> tuple[bytes, int, bytes]:

@@ -59,8 +59,8 @@ def flush(ctx: Context, mode: tuple[bytes, ...], databases: list[Database]) -> o
 @command("SWAPDB index1 index2", flags="write fast", acl="+keyspace +dangerous", since="4.0.0", complexity="O(1)")
 def swapdb(ctx: Context, index1: bytes, index2: bytes) -> object:
     """Swaps two Redis databases."""
-    first = ctx.database_at(index1, FIRST_DB_INDEX)
-    second = ctx.database_at(index2, SECOND_DB_INDEX)
+    numbers = [parse_int(index1, FIRST_DB_INDEX), parse_int(index2, SECOND_DB_INDEX)]
+    first, second = (ctx.database_at(b"%d" % number) for number in numbers)
     if first is not second:
         ctx.keys.space.swap(first, second)
     return OK
