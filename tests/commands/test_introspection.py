@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import pkgutil
 import shutil
 import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib import import_module
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
 import redis
 
-import alcove.commands
+from alcove import commands
 from alcove.engine.engine import Engine
 from alcove.errors import CommandError
 from alcove.protocol.output import OutputBuffer
@@ -25,8 +24,7 @@ from alcove.values import Members, Status
 
 @pytest.fixture(scope="module")
 def engine() -> Engine:
-    for module in pkgutil.iter_modules(alcove.commands.__path__):
-        import_module(f"alcove.commands.{module.name}")
+    commands.load()
     return Engine()
 
 
@@ -283,19 +281,20 @@ MISTAKEN = {
 
 
 @contextmanager
-def running(server: str, folder: Path) -> Iterator[redis.Redis]:
-    """A real server on a socket of its own."""
-    path = folder / "socket"
-    options = ["--port", "0", "--unixsocket", str(path), "--save", "", "--appendonly", "no", "--dir", str(folder)]
-    process = subprocess.Popen([server, *options], stdout=subprocess.DEVNULL)
-    try:
-        while not path.exists() and process.poll() is None:
-            time.sleep(0.01)
-        with redis.Redis(unix_socket_path=str(path), protocol=3) as client:
-            yield client
-    finally:
-        process.terminate()
-        process.wait()
+def running(server: str) -> Iterator[redis.Redis]:
+    """A real server on a socket of its own, in a folder whose path is short enough for one."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder, "socket")
+        options = ["--port", "0", "--unixsocket", str(path), "--save", "", "--appendonly", "no", "--dir", folder]
+        process = subprocess.Popen([server, *options], stdout=subprocess.DEVNULL)
+        try:
+            while not path.exists() and process.poll() is None:
+                time.sleep(0.01)
+            with redis.Redis(unix_socket_path=str(path), protocol=3) as client:
+                yield client
+        finally:
+            process.terminate()
+            process.wait()
 
 
 def docs_by_name(docs: dict[Any, Any]) -> dict[str, Any]:
@@ -345,11 +344,11 @@ def leaves(parts: list[Any]) -> set[tuple[str, str]]:
     return found
 
 
-def test_docs_agree_with_real_servers(call: Any, tmp_path: Path) -> None:
+def test_docs_agree_with_real_servers(call: Any) -> None:
     ours = docs_by_name(call("COMMAND DOCS"))
     wrong = []
     for server in SERVERS:
-        with running(server, tmp_path) as client:
+        with running(server) as client:
             theirs = docs_by_name(client.execute_command("COMMAND DOCS"))
         for name in sorted((ours.keys() & theirs.keys()) - MISTAKEN[Path(server).name]):
             mine, real = (meaning(docs[name].get("arguments", [])) for docs in (ours, theirs))

@@ -12,6 +12,7 @@ cdef class Command:
 
 cdef class Registry:
     cdef public list commands
+    cdef public int size
     cdef public dict table
 
     cpdef Command find(self, bytes name)
