@@ -29,6 +29,7 @@ import inspect
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from operator import attrgetter
 from typing import Any, Final, TypeVar
 
 from alcove.engine.synopsis import (
@@ -203,6 +204,8 @@ class Registry:
     def __init__(self) -> None:
         # Those that are no subcommands, in the order of their declaration.
         self.commands: list[Command] = []
+        # With the subcommands.
+        self.size = 0
         # By name in lower and upper case.
         self.table: dict[bytes, Command] = {}
 
@@ -213,7 +216,7 @@ class Registry:
             yield from one.members()
 
     def __len__(self) -> int:
-        return sum(1 for _ in self)
+        return self.size
 
     def find(self, name: bytes) -> Command | None:
         """The command or container of a name, in whatever case."""
@@ -238,7 +241,7 @@ class Registry:
     def copy(self) -> Registry:
         """The same commands, with statistics of their own."""
         other = Registry()
-        for one in self:
+        for one in sorted(self, key=attrgetter("id")):
             other.add(one.facts, one.handler, is_container=one.subcommands is not None)
         return other
 
@@ -249,7 +252,8 @@ class Registry:
         name = second or first
         if table is None or name in table:
             raise DeclarationError(f"{facts.name} is declared twice, or below a command that is no container")
-        added = Command(facts, handler, len(self), container)
+        added = Command(facts, handler, self.size, container)
+        self.size += 1
         if is_container:
             added.subcommands = {}
         if container is None:
