@@ -9,7 +9,7 @@ import stat
 import sys
 import tempfile
 from collections import defaultdict, deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, Final, TypeAlias
 
@@ -249,9 +249,10 @@ def _option_lines(arguments: list[str]) -> Iterable[bytes]:
 
 
 def rewrite(config: Config, users: Iterable[bytes] | None = None) -> None:
-    """CONFIG REWRITE: brings `config.file` up to date; `users` are the lines of all users, or None to leave them.
+    """CONFIG REWRITE: brings `config.file` up to date. Raises OSError.
 
-    Comments, order and lines that still say what is in force stay as they are. Raises OSError.
+    Comments, order and lines that still say what is in force stay as they are. `users` describes all users, as in
+    `bob on nopass`; without it lines of users stay.
     """
     if config.file is None:
         raise ValueError("the configuration was not read from a file")
@@ -260,12 +261,17 @@ def rewrite(config: Config, users: Iterable[bytes] | None = None) -> None:
         old = Path(path).read_bytes()
     except FileNotFoundError:
         old = b""
+    _replace_file(path, rewritten(config, old, users))
+
+
+def rewritten(config: Config, old: bytes, users: Iterable[bytes] | None = None) -> bytes:
+    """The content of a file that was `old`, brought up to date."""
     draft = _Draft(old)
     for directive in DIRECTIVES.values():
         draft.put_setting(directive, vars(config)[directive.attribute])
     if users is not None:
-        draft.put(b"user", [b"user " + user for user in users])
-    _replace_file(path, draft.content())
+        draft.put(b"user", list(users))
+    return draft.content()
 
 
 class _Draft:
@@ -304,23 +310,23 @@ class _Draft:
             self._broken.add(directive.name)
 
     def put_setting(self, directive: Directive[Any], value: object) -> None:
-        """Gives a directive the lines its value takes; none for a default that the file does not mention."""
+        """Gives a directive the lines that its value takes, unless those in the file say so already."""
         name = directive.name
-        if name in self._places:
-            if name in self._broken or vars(self._said)[directive.attribute] != value:
-                self.put(name, [name + b" " + line for line in directive.lines(value)])
-            return
-        usual = directive.lines(directive.default)
-        self.put(name, [name + b" " + line for line in directive.lines(value) if line not in usual])
+        said = name not in self._broken and vars(self._said)[directive.attribute] == value
+        if name not in self._places or not said:
+            self.put(name, directive.lines(value), directive.lines(directive.default))
 
-    def put(self, name: bytes, lines: list[bytes]) -> None:
-        """Puts lines where the directive had some; what is too much goes to the end, what is too little disappears."""
+    def put(self, name: bytes, lines: list[bytes], usual: Container[bytes] = ()) -> None:
+        """Puts lines where the directive has some, and others at the end unless they only say what is usual.
+
+        Places that are left over disappear.
+        """
         places = self._places.pop(name, deque())
         for line in lines:
             if places:
-                self._lines[places.popleft()] = line
-            else:
-                self._append(line)
+                self._lines[places.popleft()] = name + b" " + line
+            elif line not in usual:
+                self._append(name + b" " + line)
         for place in places:
             self._lines[place] = None
 

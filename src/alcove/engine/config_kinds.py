@@ -192,6 +192,13 @@ class Memory(Integer):
         return [format_memory(value)]
 
 
+class BacklogSize(Memory):
+    """`repl-backlog-size`: less than 16 KB is accepted and means 16 KB."""
+
+    def parse(self, words: list[bytes], before: int) -> int:
+        return max(super().parse(words, before), 16 * 1024)
+
+
 class MemoryOrPercent(Memory):
     """A number of bytes, or a percentage of `maxmemory`, which is kept as a negative number."""
 

@@ -17,6 +17,7 @@ from alcove.engine.config_kinds import (
     PROTECTED,
     UINT64_MAX,
     Addresses,
+    BacklogSize,
     BufferLimit,
     BufferLimits,
     Choice,
@@ -136,7 +137,7 @@ class Settings:
     maxmemory_policy = Choice("noeviction", _POLICIES, "Which keys are evicted")
     maxmemory_samples = Integer(5, 1, 64, "Keys compared to find one to evict")
     maxmemory_eviction_tenacity = Integer(10, 0, 100, "How long eviction may take, from 0 to 100")
-    maxmemory_clients = MemoryOrPercent(0, -100, INT64_MAX, "Bytes that all clients' buffers may take; 0 for no limit")
+    maxmemory_clients = MemoryOrPercent(0, 0, INT64_MAX, "Bytes that all clients' buffers may take; 0 for no limit")
     lfu_log_factor = Integer(10, 0, INT_MAX, "How slowly access counters grow")
     lfu_decay_time = Integer(1, 0, INT_MAX, "Minutes after which an access counter loses one")
     lazyfree_lazy_eviction = YesNo(False, "Free evicted values in the background; big ones always are")
@@ -221,7 +222,7 @@ class Settings:
     replica_ignore_disk_write_errors = YesNo(False, "Go on when a replica cannot write to disk")
     replica_lazy_flush = YesNo(False, "Free the old data in the background in a full sync")
     replica_full_sync_buffer_limit = Memory(0, 0, INT64_MAX, "Bytes to buffer in a full sync; 0 for the output limit")
-    repl_backlog_size = Memory(MB, 1, INT64_MAX, "Bytes of the stream kept for partial syncs")
+    repl_backlog_size = BacklogSize(MB, 1, INT64_MAX, "Bytes of the stream kept for partial syncs")
     repl_backlog_ttl = Integer(3600, 0, INT64_MAX, "Seconds without replicas until the backlog is freed; 0 for never")
     repl_timeout = Integer(60, 1, INT_MAX, "Seconds of silence that break the link")
     repl_ping_replica_period = Integer(10, 1, INT_MAX, "Seconds between pings to replicas")
