@@ -31,9 +31,7 @@ class OutputBuffer:
 
     def bulk(self, data: bytes | bytearray) -> None:
         """`$<length>`, the bytes, and their end of line."""
-        self._data += b"$%d\r\n" % len(data)
-        self._data += data
-        self._data += b"\r\n"
+        self._data += b"".join((b"$%d\r\n" % len(data), data, b"\r\n"))
 
     def line(self, sign: bytes, text: bytes) -> None:
         """One line: the type's sign, a text without CR or LF, the end of line."""

@@ -9,6 +9,8 @@ from cpython.buffer cimport PyBUF_READ
 from cpython.mem cimport PyMem_Free, PyMem_Malloc, PyMem_Realloc
 from libc.string cimport memcpy, memmove
 
+# None of these calls waits, whatever the mode of the descriptor, so the interpreter's lock is kept: to give it up
+# and to fight for it again costs more than they do.
 cdef extern from *:
     """
     #include <errno.h>

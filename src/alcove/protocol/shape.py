@@ -89,9 +89,7 @@ def _text(data: bytes, decode: Decode) -> Any:
     return decode(data)
 
 
-def _elements(
-    values: Iterable[Any], resp3: bool, decode: Decode, parse_error: ParseError, depth: int
-) -> list[Any]:
+def _elements(values: Iterable[Any], resp3: bool, decode: Decode, parse_error: ParseError, depth: int) -> list[Any]:
     _check_depth(depth)
     shaped = []
     for value in values:
