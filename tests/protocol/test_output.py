@@ -104,6 +104,15 @@ def by_descriptor(request: pytest.FixtureRequest) -> bool:
     return bool(request.param == "descriptor")
 
 
+def test_nothing_is_appended_to_a_new_buffer() -> None:
+    out = OutputBuffer()
+    assert (len(out), out.peek(1), out.take(1)) == (0, b"", b"")
+    out.append(b"")
+    out.truncate(0)
+    out.consume(0)
+    assert out.take(1) == b""
+
+
 class TestSend:
     def test_partial_sends_lose_nothing(self, pair: Pair, by_descriptor: bool) -> None:
         ours, theirs = pair

@@ -107,7 +107,7 @@ cdef class OutputBuffer:
         """The place for `count` more bytes behind the tail, which the caller moves."""
         cdef Py_ssize_t length, size
         cdef char *base
-        if self._size - self._tail >= count:
+        if self._base != NULL and self._size - self._tail >= count:
             return self._base + self._tail
         length = self._tail - self._head
         if self._head > length and self._size - length >= count:
