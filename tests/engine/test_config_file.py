@@ -34,7 +34,7 @@ def arguments(*words: str, stdin: bytes = b"") -> Config:
 
 
 def test_lines_comments_and_quotes() -> None:
-    config = read(b'# a comment\n\n  MaxMemory 1gb\r\n\tlogfile "a \\"b\\".log"\nrequirepass \'#x y\'\nhz 5')
+    config = read(b'# a comment\n\n\0hz 9\n  MaxMemory 1gb\r\n\tlogfile "a \\"b\\".log"\nrequirepass \'#x y\'\nhz 5')
     assert (config.maxmemory, config.logfile, config.requirepass, config.hz) == (1 << 30, 'a "b".log', b"#x y", 5)
 
 

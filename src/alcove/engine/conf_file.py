@@ -133,7 +133,8 @@ class Reader:
         words = split_words(line)
         if words is None:
             raise Refused(UNBALANCED_QUOTES)
-        self._directive([words[0].lower(), *words[1:]])
+        if words:
+            self._directive([words[0].lower(), *words[1:]])
 
     def _directive(self, words: list[bytes]) -> None:
         name, arguments = words[0], words[1:]
