@@ -49,6 +49,12 @@ NOT_A_DB_INDEX: Final = "ERR DB index is out of range"
 INVALID_DB_INDEX: Final = "ERR invalid DB index"
 UNKNOWN_SUBCOMMAND_HELP: Final = "ERR Unknown subcommand or wrong number of arguments for '%s'. Try %s HELP."
 
+# COMMAND
+INVALID_COMMAND: Final = "ERR Invalid command specified"
+NO_KEY_ARGUMENTS: Final = "ERR The command has no key arguments"
+INVALID_ARGUMENT_COUNT: Final = "ERR Invalid number of arguments specified for command"
+INVALID_ARGUMENTS: Final = "ERR Invalid arguments specified for command"
+
 # Keys
 WRONG_TYPE: Final = "WRONGTYPE Operation against a key holding the wrong kind of value"
 NO_SUCH_KEY: Final = "ERR no such key"

@@ -34,7 +34,14 @@ from alcove.values import NO_REPLY, OK, PONG, Status, Verbatim
 from alcove.version import REDIS_VERSION
 
 DEFAULT_USER = "default"
-CLIENT_TYPES = frozenset((b"normal", b"master", b"replica", b"slave", b"pubsub"))
+CLIENT_TYPES = {
+    b"normal": b"normal",
+    b"master": b"master",
+    b"primary": b"master",
+    b"replica": b"replica",
+    b"slave": b"replica",
+    b"pubsub": b"pubsub",
+}
 
 
 @command(
@@ -68,6 +75,7 @@ def select(ctx: Context, index: bytes) -> object:
 
 @command(
     "QUIT",
+    arity=-1,
     flags="allow_busy noscript loading stale fast no_auth",
     since="1.0.0",
     complexity="O(1)",
@@ -184,7 +192,13 @@ def client_getname(ctx: Context) -> bytes | None:
     return ctx.session.name or None
 
 
-@command("CLIENT SETNAME connection-name", flags=PLAIN, since="2.6.9", complexity="O(1)")
+@command(
+    "CLIENT SETNAME connection-name",
+    flags=PLAIN,
+    since="2.6.9",
+    complexity="O(1)",
+    tips="request_policy:all_nodes response_policy:all_succeeded",
+)
 def client_setname(ctx: Context, connection_name: bytes) -> object:
     """Sets the connection name."""
     ctx.session.name = client_name(connection_name)
@@ -203,7 +217,13 @@ def is_one_word(text: bytes) -> bool:
     return all(33 <= byte <= 126 for byte in text)
 
 
-@command("CLIENT SETINFO <LIB-NAME libname | LIB-VER libver>", flags=PLAIN, since="7.2.0", complexity="O(1)")
+@command(
+    "CLIENT SETINFO <LIB-NAME libname | LIB-VER libver>",
+    flags=PLAIN,
+    since="7.2.0",
+    complexity="O(1)",
+    tips="request_policy:all_nodes response_policy:all_succeeded",
+)
 def client_setinfo(ctx: Context, attribute: bytes, value: bytes) -> object:
     """Sets information specific to the client or connection."""
     word = attribute.upper()
@@ -272,7 +292,7 @@ def client_unblock(ctx: Context, client_id: bytes, *reason: bytes) -> int:
     return int(session is not None and ctx.engine.unblock(session, word == b"ERROR"))
 
 
-@command("CLIENT INFO", flags=PLAIN, since="6.2.0", complexity="O(1)")
+@command("CLIENT INFO", flags=PLAIN, since="6.2.0", complexity="O(1)", tips="nondeterministic_output")
 def client_info(ctx: Context) -> Verbatim:
     """Returns information about the connection."""
     return Verbatim(describe(ctx, ctx.session).encode("utf-8", "surrogateescape") + b"\n")
@@ -283,6 +303,7 @@ def client_info(ctx: Context) -> Verbatim:
     flags=ADMIN,
     since="2.4.0",
     complexity="O(N) where N is the number of client connections",
+    tips="nondeterministic_output",
 )
 def client_list(ctx: Context, *options: bytes) -> Verbatim:
     """Lists open connections."""
@@ -310,10 +331,10 @@ def client_identity(text: bytes, error: str) -> int:
 
 
 def client_type(name: bytes) -> bytes:
-    kind = name.lower()
-    if kind not in CLIENT_TYPES:
+    kind = CLIENT_TYPES.get(name.lower())
+    if kind is None:
         raise CommandError(unknown_client_type(name))
-    return b"replica" if kind == b"slave" else kind
+    return kind
 
 
 def type_of(session: Session) -> bytes:
@@ -363,11 +384,14 @@ def flags_of(session: Session) -> str:
     return "".join(letter for letter, applies in letters.items() if applies) or "N"
 
 
+KILL_FILTERS = (
+    "[ID client-id] | [TYPE <NORMAL | MASTER | PRIMARY | SLAVE | REPLICA | PUBSUB>] | [USER username] | "
+    "[ADDR ip:port] | [LADDR ip:port] | [SKIPME <YES | NO>] | [MAXAGE maxage]"
+)
+
+
 @command(
-    "CLIENT KILL <ip:port | <[ID client-id] | [TYPE <NORMAL | MASTER | SLAVE | REPLICA | PUBSUB>] | [USER username] | "
-    "[ADDR ip:port] | [LADDR ip:port] | [SKIPME <YES | NO>] | [MAXAGE maxage] "
-    "[[ID client-id] | [TYPE <NORMAL | MASTER | SLAVE | REPLICA | PUBSUB>] | [USER username] | [ADDR ip:port] | "
-    "[LADDR ip:port] | [SKIPME <YES | NO>] | [MAXAGE maxage] ...]>>",
+    f"CLIENT KILL <ip:port | <{KILL_FILTERS} [{KILL_FILTERS} ...]>>",
     flags=ADMIN,
     since="2.4.0",
     complexity="O(N) where N is the number of client connections",

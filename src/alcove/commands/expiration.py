@@ -141,14 +141,14 @@ def remaining(entry: Entry, now_ms: int, in_seconds: bool) -> int:
     return (left_ms + 500) // 1000 if in_seconds else left_ms
 
 
-@command("TTL key", flags="readonly fast", since="1.0.0", complexity="O(1)")
+@command("TTL key", flags="readonly fast", since="1.0.0", complexity="O(1)", tips="nondeterministic_output")
 def ttl(ctx: Context, key: bytes) -> int:
     """Returns the expiration time in seconds of a key."""
     entry = ctx.keys.look(key, False)
     return NO_KEY if entry is None else remaining(entry, ctx.now_ms, in_seconds=True)
 
 
-@command("PTTL key", flags="readonly fast", since="2.6.0", complexity="O(1)")
+@command("PTTL key", flags="readonly fast", since="2.6.0", complexity="O(1)", tips="nondeterministic_output")
 def pttl(ctx: Context, key: bytes) -> int:
     """Returns the expiration time in milliseconds of a key."""
     entry = ctx.keys.look(key, False)

@@ -42,7 +42,14 @@ TYPE_NAMES = frozenset((b"string", b"list", b"set", b"zset", b"hash", b"stream")
 # Removing
 
 
-@command("DEL key [key ...]", flags="write", keys="RM delete", since="1.0.0", complexity="O(N)")
+@command(
+    "DEL key [key ...]",
+    flags="write",
+    keys="RM delete",
+    since="1.0.0",
+    complexity="O(N)",
+    tips="request_policy:multi_shard response_policy:agg_sum",
+)
 def del_(ctx: Context, *keys: bytes) -> int:
     """Deletes one or more keys."""
     removed = sum(ctx.keys.remove(key) for key in keys)
@@ -51,7 +58,14 @@ def del_(ctx: Context, *keys: bytes) -> int:
     return removed
 
 
-@command("UNLINK key [key ...]", flags="write fast", keys="RM delete", since="4.0.0", complexity="O(1) for each key")
+@command(
+    "UNLINK key [key ...]",
+    flags="write fast",
+    keys="RM delete",
+    since="4.0.0",
+    complexity="O(1) for each key",
+    tips="request_policy:multi_shard response_policy:agg_sum",
+)
 def unlink(ctx: Context, *keys: bytes) -> int:
     """Asynchronously deletes one or more keys."""
     return sum(ctx.keys.remove(key) for key in keys)
@@ -87,13 +101,27 @@ def delmatch(ctx: Context, pattern: bytes) -> Generator[None, None, int]:
 # Asking
 
 
-@command("EXISTS key [key ...]", flags="readonly fast", keys="RO", since="1.0.0", complexity="O(N)")
+@command(
+    "EXISTS key [key ...]",
+    flags="readonly fast",
+    keys="RO",
+    since="1.0.0",
+    complexity="O(N)",
+    tips="request_policy:multi_shard response_policy:agg_sum",
+)
 def exists(ctx: Context, *keys: bytes) -> int:
     """Determines whether one or more keys exist."""
     return sum(ctx.keys.look(key, False) is not None for key in keys)
 
 
-@command("TOUCH key [key ...]", flags="readonly fast", keys="RO", since="3.2.1", complexity="O(N)")
+@command(
+    "TOUCH key [key ...]",
+    flags="readonly fast",
+    keys="RO",
+    since="3.2.1",
+    complexity="O(N)",
+    tips="request_policy:multi_shard response_policy:agg_sum",
+)
 def touch(ctx: Context, *keys: bytes) -> int:
     """Returns the number of existing keys out of those specified after updating the time they were last accessed."""
     return sum(ctx.keys.look(key) is not None for key in keys)
@@ -114,7 +142,14 @@ def type_name(value: Any) -> bytes:
     return name
 
 
-@command("KEYS pattern", flags="readonly", acl="+dangerous", since="1.0.0", complexity="O(N)")
+@command(
+    "KEYS pattern",
+    flags="readonly",
+    acl="+dangerous",
+    since="1.0.0",
+    complexity="O(N)",
+    tips="nondeterministic_output_order request_policy:all_shards",
+)
 def keys(ctx: Context, pattern: bytes) -> list[bytes]:
     """Returns all key names that match a pattern."""
     entries = ctx.keys.entries()
@@ -128,6 +163,7 @@ def keys(ctx: Context, pattern: bytes) -> list[bytes]:
     flags="readonly",
     since="2.8.0",
     complexity="O(1) for every call. O(N) for a complete iteration.",
+    tips="nondeterministic_output request_policy:special response_policy:special",
 )
 def scan(ctx: Context, cursor: bytes, *options: bytes) -> list[object]:
     """Iterates over the key names in the database."""
@@ -173,7 +209,13 @@ def scan_options(arguments: Arguments, with_type: bool = False) -> tuple[bytes, 
     return b"" if pattern == b"*" else pattern, count, wanted
 
 
-@command("RANDOMKEY", flags="readonly", since="1.0.0", complexity="O(1)")
+@command(
+    "RANDOMKEY",
+    flags="readonly",
+    since="1.0.0",
+    complexity="O(1)",
+    tips="nondeterministic_output request_policy:all_shards response_policy:special",
+)
 def randomkey(ctx: Context) -> bytes | None:
     """Returns a random key name from the database."""
     return ctx.keys.random()
@@ -286,7 +328,9 @@ container(
 )
 
 
-@command("OBJECT ENCODING key", flags="readonly", keys="RO", since="2.2.3", complexity="O(1)")
+@command(
+    "OBJECT ENCODING key", flags="readonly", keys="RO", since="2.2.3", complexity="O(1)", tips="nondeterministic_output"
+)
 def object_encoding(ctx: Context, key: bytes) -> bytes | None:
     """Returns the internal encoding of a Redis object."""
     entry = ctx.keys.find(key)
@@ -305,7 +349,9 @@ def encoding_of(value: Any) -> bytes:
     return encoding
 
 
-@command("OBJECT FREQ key", flags="readonly", keys="RO", since="4.0.0", complexity="O(1)")
+@command(
+    "OBJECT FREQ key", flags="readonly", keys="RO", since="4.0.0", complexity="O(1)", tips="nondeterministic_output"
+)
 def object_freq(ctx: Context, key: bytes) -> int | None:
     """Returns the logarithmic access frequency counter of a Redis object."""
     entry = ctx.keys.find(key)
@@ -316,7 +362,9 @@ def object_freq(ctx: Context, key: bytes) -> int | None:
     return lfu_counter(entry.access, ctx.now_ms)
 
 
-@command("OBJECT IDLETIME key", flags="readonly", keys="RO", since="2.2.3", complexity="O(1)")
+@command(
+    "OBJECT IDLETIME key", flags="readonly", keys="RO", since="2.2.3", complexity="O(1)", tips="nondeterministic_output"
+)
 def object_idletime(ctx: Context, key: bytes) -> int | None:
     """Returns the time since the last access to a Redis object."""
     entry = ctx.keys.find(key)
@@ -327,7 +375,9 @@ def object_idletime(ctx: Context, key: bytes) -> int | None:
     return max(ctx.now_ms // 1000 - entry.access, 0)
 
 
-@command("OBJECT REFCOUNT key", flags="readonly", keys="RO", since="2.2.3", complexity="O(1)")
+@command(
+    "OBJECT REFCOUNT key", flags="readonly", keys="RO", since="2.2.3", complexity="O(1)", tips="nondeterministic_output"
+)
 def object_refcount(ctx: Context, key: bytes) -> int | None:
     """Returns the reference count of a value of a key."""
     entry = ctx.keys.find(key)

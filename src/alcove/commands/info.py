@@ -22,7 +22,14 @@ Section = Mapping[str, object]
 UNITS = ((1 << 40, "T"), (1 << 30, "G"), (1 << 20, "M"), (1 << 10, "K"))
 
 
-@command("INFO [section [section ...]]", flags="loading stale", acl="+dangerous", since="1.0.0", complexity="O(1)")
+@command(
+    "INFO [section [section ...]]",
+    flags="loading stale",
+    acl="+dangerous",
+    since="1.0.0",
+    complexity="O(1)",
+    tips="nondeterministic_output request_policy:all_shards response_policy:special",
+)
 def info(ctx: Context, *sections: bytes) -> Verbatim:
     """Returns information and statistics about the server."""
     engine = ctx.engine

@@ -10,18 +10,20 @@ from alcove.engine.declaration import CATEGORIES, FLAGS, NO_MANDATORY_KEYS, Comm
 from alcove.engine.glob import matches
 from alcove.engine.keys import Found, has_keys, keys_of
 from alcove.engine.synopsis import Argument, Index, KeyNum, KeySpec, Keyword, Range
-from alcove.errors import SYNTAX, CommandError
+from alcove.errors import (
+    INVALID_ARGUMENT_COUNT,
+    INVALID_ARGUMENTS,
+    INVALID_COMMAND,
+    NO_KEY_ARGUMENTS,
+    SYNTAX,
+    CommandError,
+)
 from alcove.values import Members, Status
 
 GROUP: Final = "server"
 
 # Types that only key positions need to tell apart.
 DOCUMENTED_TYPES: Final = {"channel": "string"}
-
-INVALID_COMMAND: Final = "ERR Invalid command specified"
-NO_KEY_ARGUMENTS: Final = "ERR The command has no key arguments"
-INVALID_ARGUMENT_COUNT: Final = "ERR Invalid number of arguments specified for command"
-INVALID_ARGUMENTS: Final = "ERR Invalid arguments specified for command"
 
 
 @command(

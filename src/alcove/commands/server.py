@@ -29,19 +29,40 @@ from alcove.values import NO_REPLY, OK, BigNumber, Members, Push, Verbatim
 log = logging.getLogger(__name__)
 
 
-@command("DBSIZE", flags="readonly fast", acl="+keyspace", since="1.0.0", complexity="O(1)")
+@command(
+    "DBSIZE",
+    flags="readonly fast",
+    acl="+keyspace",
+    since="1.0.0",
+    complexity="O(1)",
+    tips="request_policy:all_shards response_policy:agg_sum",
+)
 def dbsize(ctx: Context) -> int:
     """Returns the number of keys in the database."""
     return len(ctx.keys)
 
 
-@command("FLUSHDB [ASYNC | SYNC]", flags="write", acl="+keyspace +dangerous", since="1.0.0", complexity="O(1)")
+@command(
+    "FLUSHDB [ASYNC | SYNC]",
+    flags="write",
+    acl="+keyspace +dangerous",
+    since="1.0.0",
+    complexity="O(1)",
+    tips="request_policy:all_shards response_policy:all_succeeded",
+)
 def flushdb(ctx: Context, *mode: bytes) -> object:
     """Removes all keys from the current database."""
     return flush(ctx, mode, [ctx.keys])
 
 
-@command("FLUSHALL [ASYNC | SYNC]", flags="write", acl="+keyspace +dangerous", since="1.0.0", complexity="O(1)")
+@command(
+    "FLUSHALL [ASYNC | SYNC]",
+    flags="write",
+    acl="+keyspace +dangerous",
+    since="1.0.0",
+    complexity="O(1)",
+    tips="request_policy:all_shards response_policy:all_succeeded",
+)
 def flushall(ctx: Context, *mode: bytes) -> object:
     """Removes all keys from all databases."""
     return flush(ctx, mode, ctx.keys.space.databases)
@@ -66,7 +87,7 @@ def swapdb(ctx: Context, index1: bytes, index2: bytes) -> object:
     return OK
 
 
-@command("TIME", flags="loading stale fast", since="2.6.0", complexity="O(1)")
+@command("TIME", flags="loading stale fast", since="2.6.0", complexity="O(1)", tips="nondeterministic_output")
 def time_(ctx: Context) -> list[bytes]:
     """Returns the server time."""
     seconds, microseconds = divmod(ctx.engine.clock.now_us(), 1_000_000)
@@ -92,7 +113,13 @@ def config_get(ctx: Context, *parameters: bytes) -> dict[bytes, bytes]:
     return ctx.config.matching(parameters)
 
 
-@command("CONFIG SET parameter value [parameter value ...]", flags=ADMIN, since="2.0.0", complexity="O(N)")
+@command(
+    "CONFIG SET parameter value [parameter value ...]",
+    flags=ADMIN,
+    since="2.0.0",
+    complexity="O(N)",
+    tips="request_policy:all_nodes response_policy:all_succeeded",
+)
 def config_set(ctx: Context, *pairs: bytes) -> object:
     """Sets configuration parameters in-flight."""
     if len(pairs) % 2:
@@ -101,7 +128,13 @@ def config_set(ctx: Context, *pairs: bytes) -> object:
     return OK
 
 
-@command("CONFIG RESETSTAT", flags=ADMIN, since="2.0.0", complexity="O(1)")
+@command(
+    "CONFIG RESETSTAT",
+    flags=ADMIN,
+    since="2.0.0",
+    complexity="O(1)",
+    tips="request_policy:all_nodes response_policy:all_succeeded",
+)
 def config_resetstat(ctx: Context) -> object:
     """Resets the server's statistics."""
     ctx.engine.reset_statistics()
@@ -118,7 +151,7 @@ def is_local(ctx: Context) -> bool:
 
 
 @command(
-    "SHUTDOWN [NOSAVE | SAVE] [NOW] [FORCE] [ABORT]",
+    "SHUTDOWN [[NOSAVE | SAVE] [NOW] [FORCE] | ABORT]",
     flags="admin noscript loading stale no_multi allow_busy",
     since="1.0.0",
     complexity="O(N) when saving, where N is the total number of keys in all databases",

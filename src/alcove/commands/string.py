@@ -240,7 +240,13 @@ def psetex(ctx: Context, key: bytes, milliseconds: bytes, value: bytes) -> objec
 # Several keys at once
 
 
-@command("MGET key [key ...]", flags="readonly fast", since="1.0.0", complexity="O(N) for N keys")
+@command(
+    "MGET key [key ...]",
+    flags="readonly fast",
+    since="1.0.0",
+    complexity="O(N) for N keys",
+    tips="request_policy:multi_shard",
+)
 def mget(ctx: Context, *keys: bytes) -> list[bytes | None]:
     """Atomically returns the string values of one or more keys."""
     found: list[bytes | None] = []
@@ -259,6 +265,7 @@ def mget(ctx: Context, *keys: bytes) -> list[bytes | None]:
     keys="OW update",
     since="1.0.1",
     complexity="O(N) for N keys",
+    tips="request_policy:multi_shard response_policy:all_succeeded",
 )
 def mset(ctx: Context, *pairs: bytes) -> object:
     """Atomically creates or modifies the string values of one or more keys."""

@@ -171,7 +171,7 @@ class Engine:
         command = self.registry.find(argv[0])
         if command is not None and command.subcommands is not None and len(argv) > 1:
             command = command.find(argv[1])
-        if command is None or not command.accepts(len(argv)):
+        if command is None or not command.least <= len(argv) <= command.most:
             return self._refuse(session, command, self._misspelt(argv))
         if session.gate or self.gate:
             answer = self._admit(session, command, argv)
