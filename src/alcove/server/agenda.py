@@ -1,0 +1,54 @@
+"""What the loop has to do next: the lists in which connections enter themselves, and the mail of other threads."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from alcove.engine.config import Config
+from alcove.engine.config_kinds import BufferLimit
+
+if TYPE_CHECKING:
+    from alcove.server.connection import Connection
+
+# Without a hard limit for its class, a client that reads no replies gets no further ones above this.
+PAUSE_BYTES = 64 * 1024 * 1024
+
+
+class Agenda:
+    """Belongs to the loop's thread, but for `post`."""
+
+    def __init__(self, config: Config, wake: Callable[[], None]) -> None:
+        # The thread that runs the loop; 0 while none does, and then nothing is handed over.
+        self.thread = 0
+        self.wake = wake
+        # Connections: with commands that can run, with replies to send, and to be closed. Each stands in a list once.
+        self.ready: list[Connection] = []
+        self.unsent: list[Connection] = []
+        self.leaving: list[Connection] = []
+        # What other threads want to have done, in the order in which they held the engine's lock.
+        self.mail: deque[tuple[Callable[[Any], None], Any]] = deque()
+        # Microseconds on the monotonic clock, of this turn.
+        self.now_us = 0
+        self.stopping = False
+        # For INFO.
+        self.input_bytes = 0
+        self.output_bytes = 0
+        self.limits_changed(config)
+
+    def limits_changed(self, config: Config) -> None:
+        """Copies of settings that are compared with for every reply, kept where reading is cheap."""
+        limits = config.client_output_buffer_limit
+        self.normal_limit: BufferLimit = limits.normal
+        self.pubsub_limit: BufferLimit = limits.pubsub
+        sizes = [size for limit in (limits.normal, limits.pubsub) for size in limit[:2] if size]
+        # Shorter output than this breaks no limit.
+        self.least_limit = min([*sizes, PAUSE_BYTES])
+        self.query_limit = config.client_query_buffer_limit
+        self.max_bulk = config.proto_max_bulk_len
+
+    def post(self, function: Callable[[Any], None], argument: Any) -> None:
+        """Has the loop call `function(argument)` under the engine's lock. From any thread."""
+        self.mail.append((function, argument))
+        self.wake()

@@ -1,0 +1,47 @@
+from alcove.engine.engine cimport Engine
+from alcove.engine.session cimport Session
+from alcove.protocol.output cimport OutputBuffer
+from alcove.protocol.reader cimport RequestReader
+from alcove.protocol.writer cimport ReplyWriter
+from alcove.server.agenda cimport Agenda
+
+cdef int _READ, _WRITE, _TURN_COMMANDS
+cdef Py_ssize_t _RECEIVE_BYTES, _BULK_RECEIVE_BYTES, _TURN_REPLY_BYTES, _QUERY_CHECK_BYTES
+cdef Py_ssize_t _UNAUTHENTICATED_BYTES, _REPLY_BLOCK_BYTES, _PAUSE_BYTES
+
+cdef class Connection:
+    cdef readonly object socket, channel, poller
+    cdef readonly int fd, interest
+    cdef readonly Session session
+    cdef readonly Agenda agenda
+    cdef readonly RequestReader reader
+    cdef readonly OutputBuffer out
+    cdef readonly ReplyWriter writer
+    cdef Py_ssize_t received_bytes
+    cdef public bint ready, unsent
+    cdef readonly bint left, parked, paused
+    cdef bint answered
+    cdef long long over_soft_us
+    cdef object __weakref__
+
+    cpdef receive(self)
+    cpdef serve(self, Engine engine, long long until_us)
+    cpdef flush(self)
+    cpdef check_soft_limit(self)
+    cpdef be_ready(self)
+    cpdef be_unsent(self)
+    cpdef leave(self)
+    cpdef bint is_idle_since(self, long long before_us)
+
+    cdef _follow_session(self)
+    cdef _end_of_input(self)
+    cdef _end_after_replies(self)
+    cdef _check_query_size(self)
+    cdef _run(self, Engine engine, list argv)
+    cdef _answer(self, object reply)
+    cdef _refuse(self, object error)
+    cdef _abort_http(self)
+    cdef _await(self, int interest)
+    cdef _limit(self)
+    cdef bint _over_limit(self) except -1
+    cdef _cut_off(self)

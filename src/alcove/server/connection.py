@@ -1,0 +1,367 @@
+"""One client of the server: its socket, its buffers and its session, its commands in and its replies out."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+from threading import get_ident
+from typing import TYPE_CHECKING, Any
+
+from alcove.engine.blocking import PARKED
+from alcove.engine.config_kinds import BufferLimit
+from alcove.engine.engine import Engine
+from alcove.engine.session import SUBSCRIBER, UNAUTHENTICATED, Session
+from alcove.errors import INTERNAL, CommandError
+from alcove.protocol.output import OutputBuffer, recv
+from alcove.protocol.reader import ProtocolError, RequestReader
+from alcove.protocol.writer import ReplyWriter
+from alcove.server import poller as readiness
+from alcove.server.agenda import PAUSE_BYTES, Agenda
+from alcove.server.logs import VERBOSE
+
+if TYPE_CHECKING:
+    from alcove.server.poller import Poller
+
+# C variables of the compiled build.
+_READ = readiness.READ
+_WRITE = readiness.WRITE
+_PAUSE_BYTES = PAUSE_BYTES
+# The most that is received at once: usually, and of a bulk that is longer.
+_RECEIVE_BYTES = 64 * 1024
+_BULK_RECEIVE_BYTES = 1024 * 1024
+# What one connection gets done in one turn, at most.
+_TURN_COMMANDS = 1000
+_TURN_REPLY_BYTES = 1024 * 1024
+# How much is received before the size of the query buffer is looked at again.
+_QUERY_CHECK_BYTES = 256 * 1024
+# Unread replies of a client that has not authenticated itself: it has nothing to receive but errors.
+_UNAUTHENTICATED_BYTES = 16 * 1024
+# The reply buffer that the real server has for each client, and in the units of which CLIENT LIST counts.
+_REPLY_BLOCK_BYTES = 16 * 1024
+
+# How much of a command's name is logged.
+_NAME_BYTES = 64
+
+# What browsers send when a web page makes them talk to this port.
+_HTTP_WORDS = frozenset((b"post", b"host:"))
+
+log = logging.getLogger(__name__)
+
+
+class Connection:
+    """A client's connection. All methods run in the loop's thread, but for the session's hooks.
+
+    `left` says that it is over, and only waits to be taken leave of; `session.closing`, that nothing more is read or
+    run and it ends when its replies are sent.
+    """
+
+    def __init__(self, sock: socket.socket, session: Session, agenda: Agenda, poller: Poller) -> None:
+        self.socket = sock
+        self.fd = sock.fileno()
+        # What bytes are received from and sent to: the descriptor where that is faster, and possible.
+        self.channel: int | socket.socket = self.fd if os.name == "posix" else sock
+        self.session = session
+        self.agenda = agenda
+        self.poller = poller
+        self.reader = RequestReader()
+        self.reader.max_bulk = agenda.max_bulk
+        self.out = OutputBuffer()
+        self.writer = ReplyWriter(self.out)
+        self.interest = _READ
+        self.received_bytes = 0
+        # In `agenda.ready`, `agenda.unsent` and `agenda.leaving`.
+        self.ready = False
+        self.unsent = False
+        self.left = False
+        # A command's reply is still to come; or has come before the engine's call came back.
+        self.parked = False
+        self.answered = False
+        # Too many replies are unread.
+        self.paused = False
+        # Since when there are more unread replies than the soft limit allows.
+        self.over_soft_us = 0
+        self._follow_session()
+        session.deliver = self.deliver
+        session.push = self.push
+        session.close = self.close
+        session.buffers = self.buffers
+
+    def _follow_session(self) -> None:
+        self.reader.authenticated = self.session.gate & UNAUTHENTICATED == 0
+
+    # Receiving
+
+    def receive(self) -> None:
+        """Takes in what has come."""
+        session = self.session
+        if self.left or session.closing:
+            # Nothing more is awaited: the event was an error, or the peer's end.
+            self.leave()
+            return
+        limit = min(max(self.reader.wants(), _RECEIVE_BYTES), _BULK_RECEIVE_BYTES)
+        try:
+            data = recv(self.channel, limit)
+        except OSError as error:
+            log.log(VERBOSE, "Reading from client: %s", error.strerror)
+            self.leave()
+            return
+        if data is None:
+            return
+        if len(data) == 0:
+            self._end_of_input()
+            return
+        agenda = self.agenda
+        agenda.input_bytes += len(data)
+        session.active_us = agenda.now_us
+        self.reader.feed(data)
+        self.received_bytes += len(data)
+        if self.received_bytes >= _QUERY_CHECK_BYTES:
+            self._check_query_size()
+        if not self.parked:
+            self.be_ready()
+
+    def _end_of_input(self) -> None:
+        """The peer sends no more; it may still read what it asked for."""
+        log.log(VERBOSE, "Client closed connection %s", self)
+        if self.parked or len(self.out) == 0:
+            self.leave()
+        else:
+            self._end_after_replies()
+
+    def _end_after_replies(self) -> None:
+        self.session.closing = True
+        self.be_unsent()
+
+    def _check_query_size(self) -> None:
+        self.received_bytes = 0
+        if self.reader.buffered > self.agenda.query_limit:
+            log.warning("Closing client that reached max query buffer length: %s", self)
+            self.leave()
+
+    # Commands
+
+    def serve(self, engine: Engine, until_us: int) -> None:
+        """Runs the commands that have come, up to what one turn allows. The engine's lock is held."""
+        reader = self.reader
+        session = self.session
+        out = self.out
+        most_bytes = len(out) + _TURN_REPLY_BYTES
+        commands = 0
+        while not (self.parked or self.left or session.closing or self.agenda.stopping):
+            if commands == _TURN_COMMANDS or len(out) >= most_bytes or engine.now_us > until_us:
+                self.be_ready()
+                break
+            if len(out) >= _PAUSE_BYTES and self._limit().hard_bytes == 0:
+                self.paused = True
+                break
+            try:
+                argv = reader.next()
+            except ProtocolError as error:
+                self._refuse(error)
+                break
+            if argv is None:
+                break
+            self._run(engine, argv)
+            commands += 1
+        if len(out) != 0 or session.closing:
+            self.be_unsent()
+
+    def _run(self, engine: Engine, argv: list[bytes]) -> None:
+        session = self.session
+        try:
+            reply = engine.call(session, argv)
+        except Exception:
+            log.exception("Command %r failed in an unexpected way", argv[0][:_NAME_BYTES])
+            engine.unexpected_errors += 1
+            reply = CommandError(INTERNAL)
+        if reply is PARKED:
+            self.parked = not self.answered
+            self.answered = False
+            return
+        if type(reply) is CommandError and argv[0].lower() in _HTTP_WORDS:
+            self._abort_http()
+            return
+        self._answer(reply)
+        self.reader.authenticated = session.gate & UNAUTHENTICATED == 0
+
+    def _answer(self, reply: Any) -> None:
+        writer = self.writer
+        writer.protocol = self.session.protocol
+        try:
+            writer.write(reply)
+        except Exception:
+            log.exception("A reply could not be written")
+            writer.write(CommandError(INTERNAL))
+
+    def _refuse(self, error: ProtocolError) -> None:
+        """The peer does not speak the protocol: it is told so, and that is the end."""
+        log.log(VERBOSE, "Protocol error (%s) from client: %s", error, self)
+        self.writer.write(error)
+        self._end_after_replies()
+
+    def _abort_http(self) -> None:
+        log.warning(
+            "Possible SECURITY ATTACK detected. It looks like somebody is sending POST or Host: commands to Alcove. "
+            "This is likely due to an attacker attempting to use Cross Protocol Scripting to compromise your Alcove "
+            "instance. Connection from %s aborted.",
+            self.session.address,
+        )
+        self.leave()
+
+    # The session's hooks, from any thread: others hold the engine's lock when they call, so their order is one
+
+    def deliver(self, reply: Any) -> None:
+        """The reply that the session waited for."""
+        agenda = self.agenda
+        if get_ident() != agenda.thread:
+            agenda.post(self.deliver, reply)
+            return
+        if self.left:
+            return
+        self._answer(reply)
+        self.be_unsent()
+        if self.parked:
+            self.parked = False
+            self.be_ready()
+        else:
+            self.answered = True
+
+    def push(self, value: Any) -> None:
+        """A message that answers nothing."""
+        agenda = self.agenda
+        if get_ident() != agenda.thread:
+            agenda.post(self.push, value)
+            return
+        if self.left or self.session.closing:
+            return
+        self._answer(value)
+        if len(self.out) >= agenda.least_limit and self._over_limit():
+            self._cut_off()
+        else:
+            self.be_unsent()
+
+    def close(self) -> None:
+        """Ends the connection as it is."""
+        agenda = self.agenda
+        if get_ident() != agenda.thread:
+            agenda.post(Connection.leave, self)
+        else:
+            self.leave()
+
+    def buffers(self) -> dict[str, Any]:
+        """What CLIENT LIST shows of the connection, in its words."""
+        unread = len(self.out)
+        first = min(unread, _REPLY_BLOCK_BYTES)
+        query = self.reader.buffered
+        return {
+            "fd": self.fd,
+            "qbuf": query,
+            "qbuf-free": 0,
+            "argv-mem": 0,
+            "multi-mem": 0,
+            "rbs": _REPLY_BLOCK_BYTES,
+            "rbp": first,
+            "obl": first,
+            "oll": -((first - unread) // _REPLY_BLOCK_BYTES),
+            "omem": unread - first,
+            "tot-mem": query + unread,
+            "events": ("r" if self.interest & _READ else "") + ("w" if self.interest & _WRITE else ""),
+        }
+
+    # Sending
+
+    def flush(self) -> None:
+        """Sends what the peer takes now; the poller says when it takes the rest."""
+        if self.left:
+            return
+        out = self.out
+        unread = len(out)
+        if unread >= self.agenda.least_limit or self.session.gate & UNAUTHENTICATED:
+            if self._over_limit():
+                self._cut_off()
+                return
+        else:
+            self.over_soft_us = 0
+        try:
+            sent = out.send(self.channel)
+        except OSError as error:
+            log.log(VERBOSE, "Error writing to client: %s", error.strerror)
+            self.leave()
+            return
+        if sent > 0:
+            self.agenda.output_bytes += sent
+        if sent == unread:
+            if self.session.closing:
+                self.leave()
+            else:
+                self._await(_READ)
+        else:
+            self._await(_WRITE if self.session.closing else _READ | _WRITE)
+        if self.paused and len(out) < _PAUSE_BYTES:
+            self.paused = False
+            self.be_ready()
+
+    def _await(self, interest: int) -> None:
+        if interest != self.interest:
+            self.interest = interest
+            self.poller.change(self.fd, interest)
+
+    def _limit(self) -> BufferLimit:
+        agenda = self.agenda
+        return agenda.pubsub_limit if self.session.gate & SUBSCRIBER else agenda.normal_limit
+
+    def _over_limit(self) -> bool:
+        """Whether there are more unread replies than the client's class may have."""
+        unread = len(self.out)
+        if self.session.gate & UNAUTHENTICATED and unread > _UNAUTHENTICATED_BYTES:
+            return True
+        hard_bytes, soft_bytes, soft_seconds = self._limit()
+        if hard_bytes and unread >= hard_bytes:
+            return True
+        if not soft_bytes or unread < soft_bytes:
+            self.over_soft_us = 0
+            return False
+        now_us = self.agenda.now_us
+        if self.over_soft_us == 0:
+            self.over_soft_us = now_us
+        return now_us - self.over_soft_us > soft_seconds * 1_000_000
+
+    def check_soft_limit(self) -> None:
+        """Now and then, for those who read nothing and get nothing either."""
+        if self.over_soft_us and self._over_limit():
+            self._cut_off()
+
+    def _cut_off(self) -> None:
+        log.warning("Client %s closed for overcoming of output buffer limits.", self)
+        self.leave()
+
+    # What the loop has to do next
+
+    def be_ready(self) -> None:
+        """Has its commands run, in this turn or the next."""
+        if not self.ready:
+            self.ready = True
+            self.agenda.ready.append(self)
+
+    def be_unsent(self) -> None:
+        """Has its replies sent at the end of the turn."""
+        if not self.unsent:
+            self.unsent = True
+            self.agenda.unsent.append(self)
+
+    def leave(self) -> None:
+        """Has it closed at the end of the turn; until then it does nothing any more."""
+        if not self.left:
+            self.left = True
+            self.agenda.leaving.append(self)
+
+    def is_idle_since(self, before_us: int) -> bool:
+        """Whether its client said nothing since then, and does not just wait for what it asked for."""
+        session = self.session
+        return session.active_us < before_us and not self.parked and not session.gate & SUBSCRIBER
+
+    def __str__(self) -> str:
+        session = self.session
+        name = session.name.decode("utf-8", "backslashreplace")
+        return f"id={session.id} addr={session.address} laddr={session.local_address} fd={self.fd} name={name}"

@@ -1,0 +1,40 @@
+from alcove.engine.clock cimport Clock
+from alcove.engine.engine cimport Engine
+from alcove.server.agenda cimport Agenda
+from alcove.server.connection cimport Connection
+
+cdef int _READ, _WRITE
+cdef long long _TURN_US, _REST_US, _ROUND_US, _ACCEPT_REST_US, _FAREWELL_US
+
+cdef class Loop:
+    cdef readonly Engine engine
+    cdef readonly Agenda agenda
+    cdef readonly object poller
+    cdef readonly dict connections, listeners
+    cdef readonly long long rejected
+    cdef Clock clock
+    cdef list _arrivals
+    cdef long long _rest_us, _next_round_us, _accept_again_us
+    cdef object _alarm, _bell
+    cdef int _bell_fd
+    cdef bint _ringing
+    cdef object __weakref__
+
+    cpdef bint turn(self) except -1
+
+    cdef _ring(self)
+    cdef int _patience_ms(self)
+    cdef _not_a_client(self, int fd)
+    cdef _work(self)
+    cdef _keep_house(self)
+    cdef _serve_ready(self)
+    cdef _send_replies(self)
+    cdef _accept_all(self)
+    cdef _accept(self, object listener)
+    cdef _admit(self, object sock, object listener, object peer)
+    cdef _reject(self, object sock, bytes why)
+    cdef _rest_from_accepting(self)
+    cdef _accept_again(self)
+    cdef _round(self, long long now_us)
+    cdef _take_leave(self)
+    cdef _say_farewell(self)
