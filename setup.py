@@ -11,7 +11,11 @@ from setuptools.command.build_ext import build_ext
 
 # The one list of compiled modules. A module with a `.pyx` beside its `.py` is a native twin: the `.pyx` is built.
 COMPILED = [
-    "alcove.numeric",
+    "alcove.commands.connection",
+    "alcove.commands.expiration",
+    "alcove.commands.generic",
+    "alcove.commands.string",
+    "alcove.commands.transactions",
     "alcove.engine.arguments",
     "alcove.engine.clock",
     "alcove.engine.context",
@@ -21,11 +25,7 @@ COMPILED = [
     "alcove.engine.keyspace",
     "alcove.engine.session",
     "alcove.engine.table",
-    "alcove.commands.connection",
-    "alcove.commands.expiration",
-    "alcove.commands.generic",
-    "alcove.commands.string",
-    "alcove.commands.transactions",
+    "alcove.numeric",
     "alcove.types.lcs",
     "alcove.types.limits",
     "alcove.types.untracked",

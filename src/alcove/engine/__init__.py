@@ -1,0 +1,1 @@
+"""The engine: declarations, sessions, the keyspace, and the call of a command."""

@@ -1,0 +1,1 @@
+"""The data structures alone: they know nothing of keys, commands or clients."""
