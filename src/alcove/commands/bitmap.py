@@ -6,7 +6,6 @@ Bit 0 is the most significant bit of the first byte, and beyond the end of a str
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from alcove.commands.string import own_buffer
@@ -157,7 +156,7 @@ def bit_range(bounds: Sequence[bytes]) -> tuple[int, int, bool]:
 def resolved(start: int, end: int, in_bits: bool, size: int) -> tuple[int, int]:
     """The bits that a range means in a string of `size` bytes, half open; negative ends count from behind."""
     length = size * 8 if in_bits else size
-    first = max(start + length, 0) if start < 0 else start
+    first = max(start + length, 0) if start < 0 else min(start, length)
     last = max(end + length, 0) if end < 0 else end
     stop = min(last + 1, length)
     return (first, stop) if in_bits else (first * 8, stop * 8)
@@ -191,16 +190,16 @@ def bitop(ctx: Context, operation: bytes, destkey: bytes, *keys: bytes) -> int:
 # Integers
 
 
-@dataclass(frozen=True, slots=True)
-class FieldOperation:
+class FieldStep:
     """One step of BITFIELD: GET, SET or INCRBY on the integer of a type at an offset."""
 
-    word: bytes
-    signed: bool
-    width: int
-    offset: int
-    operand: int
-    overflow: bytes
+    def __init__(self, word: bytes, signed: bool, width: int, offset: int, operand: int, overflow: bytes) -> None:
+        self.word = word
+        self.signed = signed
+        self.width = width
+        self.offset = offset
+        self.operand = operand
+        self.overflow = overflow
 
 
 @command(
@@ -215,7 +214,7 @@ class FieldOperation:
 )
 def bitfield(ctx: Context, key: bytes, *operations: bytes) -> list[int | None]:
     """Performs arbitrary bitfield integer operations on strings."""
-    steps = field_operations(ctx, operations)
+    steps = field_steps(ctx, operations)
     end = max((step.offset + step.width for step in steps if step.word != b"GET"), default=0)
     if end == 0:
         return read_fields(ctx, key, steps)
@@ -250,15 +249,15 @@ def bitfield(ctx: Context, key: bytes, *operations: bytes) -> list[int | None]:
 )
 def bitfield_ro(ctx: Context, key: bytes, *operations: bytes) -> list[int | None]:
     """Performs arbitrary read-only bitfield integer operations on strings."""
-    steps = field_operations(ctx, operations)
+    steps = field_steps(ctx, operations)
     if any(step.word != b"GET" for step in steps):
         raise CommandError(FIELDS_READ_ONLY)
     return read_fields(ctx, key, steps)
 
 
-def field_operations(ctx: Context, options: Sequence[bytes]) -> list[FieldOperation]:
+def field_steps(ctx: Context, options: Sequence[bytes]) -> list[FieldStep]:
     arguments = Arguments(options)
-    steps: list[FieldOperation] = []
+    steps: list[FieldStep] = []
     overflow = b"WRAP"
     while arguments:
         word = arguments.word()
@@ -274,7 +273,7 @@ def field_operations(ctx: Context, options: Sequence[bytes]) -> list[FieldOperat
         width = field_width(kind)
         offset = bit_offset(ctx, arguments.take(), width)
         operand = 0 if word == b"GET" else arguments.integer()
-        steps.append(FieldOperation(word, signed, width, offset, operand, overflow))
+        steps.append(FieldStep(word, signed, width, offset, operand, overflow))
     return steps
 
 
@@ -285,13 +284,13 @@ def field_width(kind: bytes) -> int:
     return parse_bounded(kind[1:], 1, 64 if kind[:1] == b"i" else 63, INVALID_FIELD_TYPE)
 
 
-def read_fields(ctx: Context, key: bytes, steps: list[FieldOperation]) -> list[int | None]:
+def read_fields(ctx: Context, key: bytes, steps: list[FieldStep]) -> list[int | None]:
     value = ctx.keys.read_string(key)
     data = b"" if value is None else value
     return [bits.read_field(data, step.offset, step.width, step.signed) for step in steps]
 
 
-def operand_of(step: FieldOperation, old: int) -> int:
+def operand_of(step: FieldStep, old: int) -> int:
     """The number that a step wants to store, whether it fits or not."""
     if step.word == b"INCRBY":
         return old + step.operand
