@@ -9,14 +9,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from alcove.engine.quoting import quoted
 from alcove.errors import CommandError
 from alcove.numeric import format_double, try_int
-from alcove.protocol.inline import split_args
 from alcove.protocol.output import OutputBuffer
 from alcove.protocol.reader import ProtocolError
 from alcove.protocol.replies import ReplyReader
 from alcove.protocol.writer import ReplyWriter
+from alcove.quoting import quoted, split_words
 from alcove.values import NO_REPLY, BigNumber, Members, NullArray, Pairs, Push, Status, Verbatim
 from alcove.version import REDIS_VERSION, VERSION
 
@@ -173,7 +172,7 @@ def commands(options: Options) -> Iterator[list[bytes]]:
             yield options.command
         return
     for line in sys.stdin.buffer:
-        words = split_args(line)
+        words = split_words(line)
         if words is None:
             yield []
         elif words:

@@ -49,6 +49,12 @@ NOT_A_DB_INDEX: Final = "ERR DB index is out of range"
 INVALID_DB_INDEX: Final = "ERR invalid DB index"
 UNKNOWN_SUBCOMMAND_HELP: Final = "ERR Unknown subcommand or wrong number of arguments for '%s'. Try %s HELP."
 
+# CONFIG: reasons that `set_failed` completes, and texts of its own
+IMMUTABLE_CONFIG: Final = "can't set immutable config"
+PROTECTED_CONFIG: Final = "can't set protected config"
+DUPLICATE_PARAMETER: Final = "duplicate parameter"
+NO_CONFIG_FILE: Final = "ERR The server is running without a config file"
+
 # COMMAND
 INVALID_COMMAND: Final = "ERR Invalid command specified"
 NO_KEY_ARGUMENTS: Final = "ERR The command has no key arguments"
@@ -112,7 +118,7 @@ TIMEOUT_NOT_INTEGER: Final = "ERR timeout is not an integer or out of range"
 FIRST_DB_INDEX: Final = "ERR invalid first DB index"
 SECOND_DB_INDEX: Final = "ERR invalid second DB index"
 DEBUG_REFUSED: Final = (
-    "ERR DEBUG command not allowed. If the enable-debug-command option is set to \"local\", you can run it from a "
+    'ERR DEBUG command not allowed. If the enable-debug-command option is set to "local", you can run it from a '
     "local connection, otherwise you need to set this option in the configuration file, and then restart the server."
 )
 NO_SHUTDOWN: Final = "ERR No shutdown in progress."
@@ -158,6 +164,18 @@ def unknown_type(name: bytes) -> str:
 
 def unsupported_option(option: bytes) -> str:
     return f"ERR Unsupported option {shown(option)}"
+
+
+def unknown_option(name: bytes) -> str:
+    return f"ERR Unknown option or number of arguments for CONFIG SET - '{shown(name)}'"
+
+
+def set_failed(name: bytes, reason: str) -> str:
+    return f"ERR CONFIG SET failed (possibly related to argument '{shown(name)}') - {reason}"
+
+
+def rewrite_failed(reason: str) -> str:
+    return f"ERR Rewriting config file: {reason}"
 
 
 def hello_option(option: bytes) -> str:

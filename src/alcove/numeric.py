@@ -121,6 +121,8 @@ def format_double(value: float) -> bytes:
         return b"-0" if math.copysign(1.0, value) < 0 else b"0"
     if -_WHOLE_LIMIT <= value <= _WHOLE_LIMIT and value == int(value):
         return b"%d" % int(value)
+    if 0.001 <= abs(value) < 10000:  # here Python's own shortest form is laid out alike
+        return repr(value).encode()
     sign, digits, point = _shortest(value)
     return (sign + _lay_out(digits, point)).encode()
 

@@ -9,8 +9,8 @@ import pytest
 from alcove.engine import config_kinds as kinds
 from alcove.engine import events
 from alcove.engine.config_kinds import BufferLimit, BufferLimits, Refused
-from alcove.engine.quoting import split_words
 from alcove.engine.settings import ALIASES, DIRECTIVES, IGNORED, NAMES, Settings
+from alcove.quoting import split_words
 
 
 @pytest.mark.parametrize(

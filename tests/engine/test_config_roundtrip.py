@@ -14,8 +14,8 @@ from alcove.engine import events
 from alcove.engine.conf_file import Reader, rewritten
 from alcove.engine.config import Config
 from alcove.engine.config_kinds import BufferLimit, BufferLimits
-from alcove.engine.quoting import quoted, split_words
 from alcove.engine.settings import DIRECTIVES
+from alcove.quoting import quoted, split_words
 
 WORDS = st.text(string.ascii_letters + string.digits + ".:*-%", min_size=1, max_size=20)
 BYTES = st.binary(max_size=40)

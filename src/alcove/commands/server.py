@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 
 from alcove.engine.arguments import Arguments
+from alcove.engine.conf_file import rewrite
 from alcove.engine.context import Context
 from alcove.engine.declaration import command, container
 from alcove.engine.glob import matches
@@ -14,14 +15,15 @@ from alcove.engine.keyspace import Database
 from alcove.errors import (
     DEBUG_REFUSED,
     FIRST_DB_INDEX,
+    NO_CONFIG_FILE,
     NO_SHUTDOWN,
     PROTOCOL_KINDS,
     SECOND_DB_INDEX,
     SHUTDOWN_FAILED,
     SYNTAX,
     CommandError,
+    rewrite_failed,
     unknown_subcommand,
-    wrong_arity,
 )
 from alcove.numeric import parse_float, parse_int
 from alcove.values import NO_REPLY, OK, BigNumber, Members, Push, Verbatim
@@ -105,6 +107,7 @@ container(
 )
 
 ADMIN = "admin noscript loading stale"
+CONFIG_TIPS = "request_policy:all_nodes response_policy:all_succeeded"
 
 
 @command("CONFIG GET parameter [parameter ...]", flags=ADMIN, since="2.0.0", complexity="O(N)")
@@ -118,13 +121,31 @@ def config_get(ctx: Context, *parameters: bytes) -> dict[bytes, bytes]:
     flags=ADMIN,
     since="2.0.0",
     complexity="O(N)",
-    tips="request_policy:all_nodes response_policy:all_succeeded",
+    tips=CONFIG_TIPS,
 )
 def config_set(ctx: Context, *pairs: bytes) -> object:
     """Sets configuration parameters in-flight."""
     if len(pairs) % 2:
-        raise CommandError(wrong_arity("config|set"))
+        raise CommandError(SYNTAX)
     ctx.config.set(zip(pairs[::2], pairs[1::2], strict=True), local=is_local(ctx))
+    return OK
+
+
+@command(
+    "CONFIG REWRITE",
+    flags=ADMIN,
+    since="2.8.0",
+    complexity="O(1)",
+    tips=CONFIG_TIPS,
+)
+def config_rewrite(ctx: Context) -> object:
+    """Persists the effective configuration to file."""
+    if ctx.config.file is None:
+        raise CommandError(NO_CONFIG_FILE)
+    try:
+        rewrite(ctx.config)
+    except OSError as error:
+        raise CommandError(rewrite_failed(error.strerror or str(error))) from None
     return OK
 
 
@@ -133,7 +154,7 @@ def config_set(ctx: Context, *pairs: bytes) -> object:
     flags=ADMIN,
     since="2.0.0",
     complexity="O(1)",
-    tips="request_policy:all_nodes response_policy:all_succeeded",
+    tips=CONFIG_TIPS,
 )
 def config_resetstat(ctx: Context) -> object:
     """Resets the server's statistics."""

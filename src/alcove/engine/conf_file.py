@@ -15,8 +15,8 @@ from typing import Any, BinaryIO, Final, TypeAlias
 
 from alcove.engine.config import Config
 from alcove.engine.config_kinds import Directive, Refused, as_text
-from alcove.engine.quoting import quoted, split_words
 from alcove.engine.settings import DIRECTIVES, IGNORED, NAMES, Settings
+from alcove.quoting import quoted, split_words
 
 # What a directive that is no setting does, given the words behind its name; refuses with `Refused`.
 Handler: TypeAlias = Callable[[list[bytes]], None]

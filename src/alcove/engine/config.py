@@ -10,23 +10,19 @@ from typing import Any, Final, NamedTuple, TypeAlias
 from alcove.engine.config_kinds import IMMUTABLE, NOT_WHILE_LOADING, PROTECTED, Directive, Refused
 from alcove.engine.glob import matches
 from alcove.engine.settings import DIRECTIVES, NAMES, Settings
-from alcove.errors import LOADING, CommandError, shown
-
-IMMUTABLE_CONFIG: Final = "can't set immutable config"
-PROTECTED_CONFIG: Final = "can't set protected config"
-DUPLICATE_PARAMETER: Final = "duplicate parameter"
+from alcove.errors import (
+    DUPLICATE_PARAMETER,
+    IMMUTABLE_CONFIG,
+    LOADING,
+    PROTECTED_CONFIG,
+    CommandError,
+    set_failed,
+    unknown_option,
+)
 
 _GLOB_SPECIALS: Final = frozenset(b"[*?")
 
 log = logging.getLogger(__name__)
-
-
-def unknown_option(name: bytes) -> str:
-    return f"ERR Unknown option or number of arguments for CONFIG SET - '{shown(name)}'"
-
-
-def set_failed(name: bytes, reason: str) -> str:
-    return f"ERR CONFIG SET failed (possibly related to argument '{shown(name)}') - {reason}"
 
 
 Watcher: TypeAlias = Callable[[], None]

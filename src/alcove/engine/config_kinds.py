@@ -14,8 +14,8 @@ from abc import ABC, abstractmethod
 from typing import ClassVar, Final, Generic, NamedTuple, Self, TypeVar, overload
 
 from alcove.engine import events
-from alcove.engine.quoting import quoted, split_words
 from alcove.numeric import INT64_MAX, INT64_MIN, try_float, try_int
+from alcove.quoting import quoted, split_words
 
 T = TypeVar("T")
 

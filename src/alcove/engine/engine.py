@@ -48,7 +48,7 @@ from alcove.errors import (
     NO_AUTH as NO_AUTH_TEXT,
 )
 from alcove.types.limits import LIMIT_NAMES
-from alcove.values import NO_REPLY, NULL_ARRAY, QUEUED
+from alcove.values import NO_REPLY, NULL_ARRAY, OK, QUEUED
 
 # How long housekeeping may keep commands waiting.
 SLICE_US = 1000
@@ -232,7 +232,8 @@ class Engine:
             return NULL_ARRAY
         session.executing = True
         try:
-            return [self.run(session, command, argv) for command, argv in queue]
+            replies = [self.run(session, command, argv) for command, argv in queue]
+            return [OK if reply is NO_REPLY else reply for reply in replies]
         finally:
             session.executing = False
             session.context.recorded = True

@@ -11,7 +11,7 @@ from typing import Final
 
 from alcove.errors import CommandError
 from alcove.numeric import try_int
-from alcove.protocol.inline import split_args
+from alcove.quoting import split_words
 
 # The longest inline line, and the longest line of a count or length, without its end.
 _MAX_LINE: Final = 64 * 1024
@@ -149,7 +149,7 @@ class RequestReader:
                 line = self._line(b"\n", _TOO_BIG_INLINE)
                 if line is None:
                     continue
-                args = split_args(line.removesuffix(b"\r"))
+                args = split_words(line.removesuffix(b"\r"))
                 if args is None:
                     raise self._fail(_UNBALANCED)
                 if args:

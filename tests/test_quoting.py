@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alcove.protocol.inline import split_args
+from alcove.quoting import split_words
 
 CASES = [
     (b"", []),
@@ -52,12 +52,12 @@ UNBALANCED = [
 
 @pytest.mark.parametrize(("line", "args"), CASES)
 def test_lines(line: bytes, args: list[bytes]) -> None:
-    assert split_args(line) == args
+    assert split_words(line) == args
 
 
 @pytest.mark.parametrize("line", UNBALANCED)
 def test_unbalanced_quotes(line: bytes) -> None:
-    assert split_args(line) is None
+    assert split_words(line) is None
 
 
 def in_double_quotes(arg: bytes) -> bytes:
@@ -66,11 +66,11 @@ def in_double_quotes(arg: bytes) -> bytes:
 
 @given(st.lists(st.binary(max_size=20)))
 def test_any_bytes_can_be_quoted(args: list[bytes]) -> None:
-    assert split_args(b" ".join(in_double_quotes(arg) for arg in args)) == args
+    assert split_words(b" ".join(in_double_quotes(arg) for arg in args)) == args
 
 
 def test_long_lines_are_split_without_trying_again() -> None:
     """Quotes that never close would take exponential or quadratic time if the pattern gave back what it took."""
-    assert split_args(b'"' + b"\\a" * 30_000) is None
-    assert split_args(b"'" + b"\\'" * 30_000) is None
-    assert split_args(b"a " * 30_000) == [b"a"] * 30_000
+    assert split_words(b'"' + b"\\a" * 30_000) is None
+    assert split_words(b"'" + b"\\'" * 30_000) is None
+    assert split_words(b"a " * 30_000) == [b"a"] * 30_000

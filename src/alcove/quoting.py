@@ -1,4 +1,4 @@
-"""The quoting rules of a line that people type: inline commands, `alcove cli` and the configuration file."""
+"""Words and their quotes: inline commands, `alcove cli`, redis.conf, and what MONITOR and reports print."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ _ARGUMENT = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 _ESCAPE = re.compile(rb"\\(?:x([0-9a-fA-F]{2})|(.))", re.DOTALL)
-_ESCAPES: Final = {b"n": b"\n", b"r": b"\r", b"t": b"\t", b"b": b"\b", b"a": b"\a"}
+_UNESCAPED: Final = {b"n": b"\n", b"r": b"\r", b"t": b"\t", b"b": b"\b", b"a": b"\a"}
 
 
-def split_args(line: bytes) -> list[bytes] | None:
+def split_words(line: bytes) -> list[bytes] | None:
     r"""The arguments of one line, or None when its quotes are unbalanced.
 
     `"..."` knows `\n \r \t \b \a \xHH`, and a backslash before any other byte means that byte; `'...'` knows `\'`
@@ -37,7 +37,7 @@ def split_args(line: bytes) -> list[bytes] | None:
             return None
         bare, double, single = found.groups()
         if double is not None:
-            bare += _ESCAPE.sub(_unescape, double)
+            bare += _ESCAPE.sub(_unescaped, double)
         elif single is not None:
             bare += single.replace(b"\\'", b"'")
         args.append(bare)
@@ -50,8 +50,26 @@ def _skip_blanks(line: bytes, pos: int) -> int:
     return blanks.end() if blanks is not None else pos
 
 
-def _unescape(escape: re.Match[bytes]) -> bytes:
+def _unescaped(escape: re.Match[bytes]) -> bytes:
     code, plain = escape.groups()
     if code is not None:
         return bytes.fromhex(code.decode())
-    return _ESCAPES.get(plain, plain)
+    return _UNESCAPED.get(plain, plain)
+
+
+def _escaped(byte: int) -> bytes:
+    char = bytes([byte])
+    for letter, meaning in _UNESCAPED.items():
+        if char == meaning:
+            return b"\\" + letter
+    if char in b'\\"':
+        return b"\\" + char
+    return char if 32 <= byte < 127 else b"\\x%02x" % byte
+
+
+_ESCAPED: Final = [_escaped(byte) for byte in range(256)]
+
+
+def quoted(word: bytes) -> bytes:
+    """The word in double quotes, all of it printable; `split_words` gives it back."""
+    return b'"' + b"".join([_ESCAPED[byte] for byte in word]) + b'"'
