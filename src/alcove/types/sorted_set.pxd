@@ -11,6 +11,7 @@ cdef class SortedSet:
     cdef ScoreTree _tree
     cdef bint _large
 
+    cpdef object expect(self, Py_ssize_t elements, Py_ssize_t longest)
     cpdef object score(self, bytes member)
     @cython.locals(place=int, position=Py_ssize_t, old=double)
     cpdef int put(self, bytes member, double score) except -1

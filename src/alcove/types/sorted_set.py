@@ -54,9 +54,11 @@ class SortedSet:
         return b"skiplist" if self._large else b"listpack"
 
     def expect(self, elements: int, longest: int) -> None:
-        """Gives an empty set the form of the real server's when told what it is about to receive."""
+        """Takes the form that the real server's has once it is told what it is about to receive."""
         limits = self._limits
-        if elements > limits.zset_max_listpack_entries or longest > limits.zset_max_listpack_value:
+        if not self._large and (
+            elements > limits.zset_max_listpack_entries or longest > limits.zset_max_listpack_value
+        ):
             self._grow()
 
     def score(self, member: bytes) -> float | None:

@@ -1,0 +1,4 @@
+from alcove.engine.context cimport Context
+from alcove.engine.table cimport Entry
+from alcove.types.set cimport Set
+from alcove.types.sorted_set cimport SortedSet
