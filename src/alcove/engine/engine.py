@@ -121,6 +121,11 @@ class Engine:
         self.gate = self.gate & ~GATE_MAXMEMORY | (GATE_MAXMEMORY if self.config.maxmemory else 0)
         self.space.lfu = "lfu" in self.config.maxmemory_policy
 
+    def attach(self, sink: Sink) -> None:
+        """From now on `sink` is told of every effective write."""
+        self.sinks.append(sink)
+        self.space.recording = True
+
     # Sessions
 
     def connect(self, kind: str, address: str = "", local_address: str = "") -> Session:
@@ -314,6 +319,13 @@ class Engine:
         for sink in self.sinks:
             sink.commit(batch)
 
+    def _commit_singly(self) -> None:
+        """Hands over the effects collected so far as so many batches: what expired at once belongs not together."""
+        records, self.space.records = self.space.records, []
+        for record in records:
+            for sink in self.sinks:
+                sink.commit([record])
+
     # Waiting
 
     def _park(self, session: Session, wait: Wait) -> Any:
@@ -396,6 +408,9 @@ class Engine:
         except CommandError as error:
             self._count_error(error)
             return True, error
+        finally:
+            if self.space.records:
+                self._commit()
         return False, None
 
     # Housekeeping
@@ -414,10 +429,9 @@ class Engine:
         self.space.now_ms = self.now_us // 1000
         self._end_waits(started_us)
         done = self._expire(in_time)
+        self._commit_singly()
         done = self._run_slices(in_time) and done
         done = self.space.bury(in_time) and done
-        if self.space.records:
-            self._commit()
         if self.space.ready:
             self._serve_ready()
         return self._idle_us(started_us) if done else 0
