@@ -22,6 +22,7 @@ from alcove.errors import (
     TIMEOUT_OUT_OF_RANGE,
     WRONG_TYPE,
     CommandError,
+    wrong_arity,
 )
 from alcove.numeric import INT64_MAX, format_double, parse_bounded, parse_float, parse_int, parse_long_double
 from alcove.types.sorted_set import ADDED, CHANGED, SAME, SortedSet
@@ -226,7 +227,9 @@ def zrevrank(ctx: Context, key: bytes, member: bytes, *options: bytes) -> object
 
 def rank(ctx: Context, key: bytes, member: bytes, options: tuple[bytes, ...], reverse: bool) -> object:
     """A member's rank, with WITHSCORE together with its score."""
-    if options and (len(options) > 1 or options[0].upper() != b"WITHSCORE"):
+    if len(options) > 1:
+        raise CommandError(wrong_arity("zrevrank" if reverse else "zrank"))
+    if options and options[0].upper() != b"WITHSCORE":
         raise CommandError(SYNTAX)
     zset: SortedSet | None = ctx.keys.read(key, SortedSet)
     place = -1 if zset is None else zset.rank(member)
@@ -274,11 +277,7 @@ def pop(ctx: Context, key: bytes, options: tuple[bytes, ...], highest: bool) -> 
     """Pops some members with a count, or one without, which makes a flat reply."""
     if len(options) > 1:
         raise CommandError(SYNTAX)
-    count = 1
-    if options:
-        count = parse_int(options[0])
-        if count < 0:
-            raise CommandError(NEGATIVE)
+    count = parse_bounded(options[0], 0, INT64_MAX, NEGATIVE) if options else 1
     zset: SortedSet | None = ctx.keys.edit(key, SortedSet)
     if zset is None or not count:
         return []
@@ -488,16 +487,16 @@ def zscan(ctx: Context, key: bytes, cursor: bytes, *options: bytes) -> list[obje
     found: list[bytes] = []
     for place in places:
         member = zset.member_at(place)
-        if not pattern or matches(pattern, member):
+        if pattern is None or matches(pattern, member):
             found.append(member)
             if with_scores:
                 found.append(format_double(zset.score_at(place)))
     return [b"%d" % left, found]
 
 
-def parse_scan(arguments: Arguments) -> tuple[bytes, int, bool]:
-    """The options of ZSCAN: the pattern or nothing, the count, and whether scores are wanted."""
-    pattern = b""
+def parse_scan(arguments: Arguments) -> tuple[bytes | None, int, bool]:
+    """The options of ZSCAN: the pattern or None, the count, and whether scores are wanted."""
+    pattern: bytes | None = None
     count = 10
     with_scores = True
     while arguments:
@@ -512,4 +511,4 @@ def parse_scan(arguments: Arguments) -> tuple[bytes, int, bool]:
             with_scores = False
         else:
             raise CommandError(SYNTAX)
-    return b"" if pattern == b"*" else pattern, count, with_scores
+    return None if pattern == b"*" else pattern, count, with_scores

@@ -314,6 +314,7 @@ def store(ctx: Context, key: bytes, pairs: list[tuple[bytes, float]], event: byt
         ctx.keys.remove(key)
         return 0
     zset = SortedSet(ctx.keys.space.limits)
+    zset.expect(len(pairs), max(len(member) for member, _ in pairs))
     for member, score in pairs:
         zset.put(member, score)
     ctx.keys.put(key, zset, events.SORTED_SET, event)

@@ -49,7 +49,8 @@ class ScoreList:
         """Adds an element that is not there yet and for which there is room; `score` is not NaN."""
         low = bisect_left(self._scores, score)
         place = bisect_left(self._members, member, low, bisect_right(self._scores, score, low))
-        self._scores.insert(place, score)
+        # Minus zero becomes zero, as in the real server's listpacks.
+        self._scores.insert(place, score + 0.0)
         self._members.insert(place, member)
         self._text_bytes += len(member)
 

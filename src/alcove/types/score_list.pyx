@@ -69,7 +69,8 @@ cdef class ScoreList:
         memmove(self.text + start + size, self.text + start, used - start)
         memcpy(self.text + start, PyBytes_AS_STRING(member), size)
         memmove(self.scores + place + 1, self.scores + place, (self.count - place) * sizeof(double))
-        self.scores[place] = score
+        # Minus zero becomes zero, as in the real server's listpacks.
+        self.scores[place] = score + 0.0
         for at in range(self.count, place, -1):
             self.ends[at] = self.ends[at - 1] + <unsigned int>size
         self.ends[place] = start + <unsigned int>size
