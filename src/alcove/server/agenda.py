@@ -42,9 +42,9 @@ class Agenda:
         limits = config.client_output_buffer_limit
         self.normal_limit: BufferLimit = limits.normal
         self.pubsub_limit: BufferLimit = limits.pubsub
-        sizes = [size for limit in (limits.normal, limits.pubsub) for size in limit[:2] if size]
+        sizes = [limits.normal.hard_bytes, limits.normal.soft_bytes, limits.pubsub.hard_bytes, limits.pubsub.soft_bytes]
         # Shorter output than this breaks no limit.
-        self.least_limit = min([*sizes, PAUSE_BYTES])
+        self.least_limit = min(filter(None, sizes), default=PAUSE_BYTES)
         self.query_limit = config.client_query_buffer_limit
         self.max_bulk = config.proto_max_bulk_len
 

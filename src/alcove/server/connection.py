@@ -245,7 +245,7 @@ class Connection:
         """Ends the connection as it is."""
         agenda = self.agenda
         if get_ident() != agenda.thread:
-            agenda.post(Connection.leave, self)
+            agenda.post(close, self)
         else:
             self.leave()
 
@@ -365,3 +365,8 @@ class Connection:
         session = self.session
         name = session.name.decode("utf-8", "backslashreplace")
         return f"id={session.id} addr={session.address} laddr={session.local_address} fd={self.fd} name={name}"
+
+
+def close(connection: Connection) -> None:
+    """What `Connection.close` posts from another thread."""
+    connection.leave()
