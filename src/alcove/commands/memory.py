@@ -16,8 +16,6 @@ GROUP = "server"
 
 container("MEMORY", since="4.0.0", group="server", summary="A container for memory diagnostics commands.")
 
-NOTHING_WRONG = b"No memory problem found.\n"
-
 
 @command("MEMORY USAGE key [SAMPLES count]", flags="readonly", keys="RO", since="4.0.0", complexity="O(1)")
 def memory_usage(ctx: Context, key: bytes, *options: bytes) -> int | None:
@@ -52,17 +50,6 @@ def memory_stats(ctx: Context) -> dict[bytes, object]:
         b"dataset.bytes": space.used - overhead,
         b"dataset.percentage": (space.used - overhead) * 100 / space.used if space.used else 0.0,
     }
-
-
-@command(
-    "MEMORY DOCTOR",
-    since="4.0.0",
-    complexity="O(1)",
-    tips="nondeterministic_output request_policy:all_shards response_policy:special",
-)
-def memory_doctor(ctx: Context) -> Verbatim:
-    """Outputs a memory problems report."""
-    return Verbatim(NOTHING_WRONG)
 
 
 @command(
