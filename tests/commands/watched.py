@@ -6,6 +6,7 @@ from typing import Any
 
 import alcove.commands  # noqa: F401 (declares the commands)
 from alcove.engine import events
+from alcove.engine.clock import ManualClock
 from alcove.engine.engine import Engine
 from alcove.errors import CommandError
 
@@ -14,7 +15,8 @@ class Watched:
     """One session of an engine of its own. The lists hold what the last command caused."""
 
     def __init__(self) -> None:
-        self.engine = Engine()
+        self.clock = ManualClock()
+        self.engine = Engine(clock=self.clock)
         self.session = self.engine.connect("embedded")
         self._late: list[Any] = []
         self.session.deliver = self._late.append
