@@ -2,10 +2,12 @@ from alcove.engine.clock cimport Clock
 from alcove.engine.context cimport Context
 from alcove.engine.declaration cimport Command, Registry
 from alcove.engine.keyspace cimport Database, Keyspace
+from alcove.engine.lock cimport EngineLock
 from alcove.engine.session cimport Session
 
 cdef class Engine:
-    cdef readonly object config, lock
+    cdef readonly object config
+    cdef readonly EngineLock lock
     cdef readonly Clock clock
     cdef readonly Registry registry
     cdef readonly Keyspace space
@@ -20,6 +22,7 @@ cdef class Engine:
     cdef readonly object error_counts
     cdef public str closed
     cdef public bint active_expire
+    cdef list _departed
     cdef list _deadlines
     cdef long long _deadline_number
     cdef object _sliced

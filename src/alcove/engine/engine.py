@@ -29,7 +29,7 @@ from alcove.engine.declaration import (
     Command,
     Registry,
 )
-from alcove.engine.keyspace import Database, Keyspace
+from alcove.engine.keyspace import NEVER_MS, Database, Keyspace
 from alcove.engine.lock import EngineLock
 from alcove.engine.session import Session
 from alcove.errors import (
@@ -58,6 +58,10 @@ GATE_LOADING = 1
 GATE_MAXMEMORY = 2
 
 
+class EngineClosed(RuntimeError):
+    """The engine takes no more calls; the text says why."""
+
+
 class Sink(Protocol):
     """Who wants to be told of every effective write: the append-only file, replicas."""
 
@@ -84,7 +88,7 @@ class Engine:
         # INFO's sections and other services, by name; what sits above the engine adds its own.
         self.info_sections: dict[str, Callable[[Engine], dict[str, object]]] = {}
         self.on_shutdown: Callable[[bool], None] | None = None
-        # Called when housekeeping is wanted sooner than `tick` said last.
+        # Called, without the lock, when housekeeping is wanted sooner than `tick` said last.
         self.on_sooner: Callable[[], None] = states.do_nothing
         self.gate = 0
         self.run_id = os.urandom(20).hex()
@@ -100,6 +104,7 @@ class Engine:
         # DEBUG SET-ACTIVE-EXPIRE: whether keys go by themselves when their time has come.
         self.active_expire = True
         self.closed: str | None = None
+        self._departed: list[Session] = []
         # Waits with a deadline, soonest first; the number keeps their order when deadlines are equal.
         self._deadlines: list[tuple[int, int, Wait]] = []
         self._deadline_number = 0
@@ -151,6 +156,20 @@ class Engine:
             session.slices.close()
             session.slices = None
 
+    def depart(self, session: Session) -> None:
+        """`disconnect` for who does not hold the lock and must not wait for it, such as a finalizer."""
+        self._departed.append(session)
+        self._see_off()
+
+    def _see_off(self) -> None:
+        """Disconnects who has departed. If the lock is taken, its holder does that when it leaves."""
+        while self._departed and self.closed is None and self.lock.try_acquire():
+            try:
+                while self._departed:
+                    self.disconnect(self._departed.pop())
+            finally:
+                self.lock.release()
+
     # Commands
 
     def execute(self, session: Session, argv: list[bytes]) -> Any:
@@ -162,14 +181,24 @@ class Engine:
             self.leave()
 
     def enter(self) -> None:
-        """Takes the lock for a turn, and the time for its first command."""
-        if self.closed is not None:
-            raise RuntimeError(self.closed)
-        self.lock.acquire()
-        self.now_us = self.clock.now_us()
+        """Takes the lock for a turn, and the time for its first command. Raises `EngineClosed`."""
+        if self.closed is None:
+            self.lock.acquire()
+            if self.closed is None:
+                self.now_us = self.clock.now_us()
+                return
+            self.lock.release()
+        raise EngineClosed(self.closed)
 
     def leave(self) -> None:
+        """Ends a turn, and tells housekeeping if it made some more urgent."""
+        sooner = self.space.sooner
+        self.space.sooner = False
         self.lock.release()
+        if sooner:
+            self.on_sooner()
+        if self._departed:
+            self._see_off()
 
     def call(self, session: Session, argv: list[bytes]) -> Any:
         """Runs one command: the reply value, a `CommandError` if it failed, or `PARKED`. The lock is held."""
@@ -335,7 +364,7 @@ class Engine:
             self._deadline_number += 1
             heapq.heappush(self._deadlines, (wait.deadline_us, self._deadline_number, wait))
             if self._deadlines[0][2] is wait:
-                self.on_sooner()
+                self.space.sooner = True
         return PARKED
 
     def _serve_ready(self) -> None:
@@ -395,7 +424,7 @@ class Engine:
             return reply
         session.slices = slices
         self._sliced.append((session, slices))
-        self.on_sooner()
+        self.space.sooner = True
         return PARKED
 
     def _next_slice(self, session: Session, slices: Generator[None, None, Any]) -> tuple[bool, Any]:
@@ -434,7 +463,10 @@ class Engine:
         done = self.space.bury(in_time) and done
         if self.space.ready:
             self._serve_ready()
-        return self._idle_us(started_us) if done else 0
+        idle_us = self._idle_us(started_us) if done else 0
+        self.space.wake_ms = NEVER_MS if idle_us < 0 else (self.now_us + idle_us) // 1000
+        self.space.sooner = False
+        return idle_us
 
     def _idle_us(self, now_us: int) -> int:
         idle_us = -1
@@ -486,8 +518,11 @@ class Engine:
     # Ending
 
     def close(self, why: str = "the engine is closed") -> None:
-        """Refuses every further call. The lock is not held."""
-        self.closed = why
+        """Refuses every further call, and ends the sessions that there are. The lock is not held."""
+        with self.lock:
+            self.closed = why
+            for session in list(self.sessions.values()):
+                session.close()
 
 
 # What a RESP2 subscriber may say, and what MULTI does not queue.

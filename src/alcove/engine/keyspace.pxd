@@ -3,8 +3,8 @@ from alcove.types.limits cimport Limits
 
 cdef class Keyspace:
     cdef public Limits limits
-    cdef public long long now_ms, dirty, hits, misses, expired, used
-    cdef public bint recording, touching, lfu
+    cdef public long long now_ms, dirty, hits, misses, expired, used, wake_ms
+    cdef public bint recording, touching, lfu, sooner
     cdef public list records
     cdef public int event_mask
     cdef public object listener
@@ -13,6 +13,7 @@ cdef class Keyspace:
     cdef public list databases
 
     cpdef dispose(self, object value)
+    cpdef wake_by(self, long long when_ms)
 
 cdef class Database:
     cdef readonly Keyspace space

@@ -27,6 +27,8 @@ ENTRY_BYTES = 176
 BYTES_HEADER = 33
 # Values with more elements than this are freed in slices, not at once.
 DRAINED_AT_ONCE = 64
+# When housekeeping comes if nothing needs it.
+NEVER_MS = 2**62
 # How many elements the graveyard frees between two looks at the clock.
 DRAIN_STEP = 512
 
@@ -56,6 +58,9 @@ class Keyspace:
         # Keys that blocked sessions wait for and that were written since they were last served.
         self.ready: list[tuple[Database, bytes]] = []
         self.graveyard: deque[Any] = deque()
+        # When housekeeping is to come next, on the clock by which keys expire, and whether it is wanted sooner.
+        self.wake_ms = NEVER_MS
+        self.sooner = False
         self.databases = [Database(self, number) for number in range(databases)]
 
     def swap(self, first: Database, second: Database) -> None:
@@ -73,6 +78,13 @@ class Keyspace:
         """Takes a value that no key holds any more; a big one is freed later, in slices."""
         if type(value) is not bytes and type(value) is not bytearray and len(value) > DRAINED_AT_ONCE:
             self.graveyard.append(value)
+            self.sooner = True
+
+    def wake_by(self, when_ms: int) -> None:
+        """Has housekeeping come by then, if it would come later."""
+        if when_ms < self.wake_ms:
+            self.wake_ms = when_ms
+            self.sooner = True
 
     def bury(self, within_us: Callable[[], bool]) -> bool:
         """Frees what the graveyard holds for as long as `within_us` answers True; True when nothing is left."""
@@ -298,9 +310,9 @@ class Database:
             self.detach(old)
         entry = self.add(key, value)
         if expire_ms:
-            self.table.set_deadline(entry, expire_ms)
+            self.set_deadline(entry, expire_ms)
         if type(value) is not bytes and type(value) is not bytearray and value.type_name == b"hash":
-            self.table.set_field_deadline(entry, value.next_deadline)
+            self.set_field_deadline(key, value.next_deadline)
         self.written(entry, 0, b"", 0)
         return entry
 
@@ -344,12 +356,16 @@ class Database:
     def set_deadline(self, entry: Entry, expire_ms: int) -> None:
         """Sets the Unix time in milliseconds at which an entry expires, 0 for never. The caller signals the write."""
         self.table.set_deadline(entry, expire_ms)
+        if expire_ms != 0:
+            self.space.wake_by(expire_ms)
 
     def set_field_deadline(self, key: bytes, field_ms: int) -> None:
         """Sets when the first field of the hash at `key` expires, 0 when none does."""
         entry = self.table.get(key)
         if entry is not None:
             self.table.set_field_deadline(entry, field_ms)
+            if field_ms != 0:
+                self.space.wake_by(field_ms)
 
     def expire_fields(self, entry: Entry) -> None:
         """Removes the fields of a hash whose time has come, a slice of them at a time, and records it as HDEL."""

@@ -1,4 +1,7 @@
-"""The one lock of an engine: held for a command, a transaction or a slice, never while anything waits."""
+"""The one lock of an engine: held for a command, a transaction or a slice, never while anything waits.
+
+This is the plain twin.
+"""
 
 from __future__ import annotations
 
@@ -25,6 +28,13 @@ class EngineLock:
             )
         self._mutex.acquire()
         self._holder = caller
+
+    def try_acquire(self) -> bool:
+        """Takes the lock if nobody holds it; whether it did."""
+        if not self._mutex.acquire(blocking=False):
+            return False
+        self._holder = threading.get_ident()
+        return True
 
     def release(self) -> None:
         self._holder = 0
