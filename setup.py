@@ -31,6 +31,7 @@ COMPILED = [
     "alcove.engine.engine",
     "alcove.engine.glob",
     "alcove.engine.keyspace",
+    "alcove.engine.lock",
     "alcove.engine.session",
     "alcove.engine.table",
     "alcove.numeric",
