@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Sequence
 from typing import Final
 
 from alcove.commands.generic import parse_cursor
+from alcove.commands.set import one_position, scan_window, some_positions
 from alcove.engine import events
 from alcove.engine.arguments import Arguments
 from alcove.engine.blocking import NOT_READY
@@ -434,12 +434,13 @@ def timeout_us(timeout: bytes, now_ms: int) -> int:
     flags="readonly",
     since="6.2.0",
     complexity="O(N) where N is the number of members returned",
+    tips="nondeterministic_output",
 )
 def zrandmember(ctx: Context, key: bytes, *options: bytes) -> object:
     """Returns one or more random members from a sorted set."""
     if not options:
         zset: SortedSet | None = ctx.keys.read(key, SortedSet)
-        return None if zset is None else zset.member_at(random.randrange(len(zset)))
+        return None if zset is None else zset.member_at(one_position(len(zset)))
     count = parse_int(options[0])
     if count < -INT64_MAX:
         raise CommandError(RANDOM_COUNT_RANGE)
@@ -450,16 +451,10 @@ def zrandmember(ctx: Context, key: bytes, *options: bytes) -> object:
     zset = ctx.keys.read(key, SortedSet)
     if zset is None or not count:
         return []
+    places = some_positions(len(zset), count)
     if len(options) == 2:
-        return Pairs((zset.member_at(place), zset.score_at(place)) for place in chosen(len(zset), count))
-    return [zset.member_at(place) for place in chosen(len(zset), count)]
-
-
-def chosen(size: int, count: int) -> Sequence[int]:
-    """`count` different positions below `size`, or all; if negative as many as that, which may repeat."""
-    if count < 0:
-        return random.choices(range(size), k=-count)
-    return range(size) if count >= size else random.sample(range(size), count)
+        return Pairs([(zset.member_at(place), zset.score_at(place)) for place in places])
+    return [zset.member_at(place) for place in places]
 
 
 @command(
@@ -468,6 +463,7 @@ def chosen(size: int, count: int) -> Sequence[int]:
     since="2.8.0",
     complexity="O(1) for every call. O(N) for a complete iteration, including enough command calls for the cursor to "
     "return back to 0. N is the number of elements inside the collection.",
+    tips="nondeterministic_output",
 )
 def zscan(ctx: Context, key: bytes, cursor: bytes, *options: bytes) -> list[object]:
     """Iterates over members and scores of a sorted set."""
@@ -476,16 +472,9 @@ def zscan(ctx: Context, key: bytes, cursor: bytes, *options: bytes) -> list[obje
     if zset is None:
         return [b"0", []]
     pattern, count, with_scores = parse_scan(Arguments(options))
-    size = len(zset)
-    if zset.encoding == b"listpack":
-        left, places = 0, range(size)
-    else:
-        # Downwards, so that what a removal moves to its place has been visited already.
-        begin = size if start == 0 or start > size else start
-        left = max(begin - count, 0)
-        places = range(begin - 1, left - 1, -1)
+    left, begin = scan_window(len(zset), start, count, zset.encoding == b"listpack")
     found: list[bytes] = []
-    for place in places:
+    for place in range(left, begin):
         member = zset.member_at(place)
         if pattern is None or matches(pattern, member):
             found.append(member)
