@@ -1,3 +1,5 @@
+cimport cython
+
 from alcove.engine.engine cimport Engine
 from alcove.engine.session cimport Session
 from alcove.protocol.output cimport OutputBuffer
@@ -5,7 +7,7 @@ from alcove.protocol.reader cimport RequestReader
 from alcove.protocol.writer cimport ReplyWriter
 from alcove.server.agenda cimport Agenda
 
-cdef int _READ, _WRITE, _TURN_COMMANDS
+cdef int _READ, _WRITE, _UNAUTHENTICATED, _SUBSCRIBER, _TURN_COMMANDS
 cdef Py_ssize_t _RECEIVE_BYTES, _BULK_RECEIVE_BYTES, _TURN_REPLY_BYTES, _QUERY_CHECK_BYTES
 cdef Py_ssize_t _UNAUTHENTICATED_BYTES, _REPLY_BLOCK_BYTES, _PAUSE_BYTES
 
@@ -24,8 +26,12 @@ cdef class Connection:
     cdef long long over_soft_us
     cdef object __weakref__
 
+    @cython.locals(limit=Py_ssize_t, data=bytes)
     cpdef receive(self)
+    @cython.locals(reader=RequestReader, out=OutputBuffer, argv=list, most_bytes=Py_ssize_t, unread=Py_ssize_t,
+                   commands=int)
     cpdef serve(self, Engine engine, long long until_us)
+    @cython.locals(unread=Py_ssize_t, sent=Py_ssize_t)
     cpdef flush(self)
     cpdef check_soft_limit(self)
     cpdef be_ready(self)
@@ -33,12 +39,11 @@ cdef class Connection:
     cpdef leave(self)
     cpdef bint is_idle_since(self, long long before_us)
 
-    cdef _follow_session(self)
     cdef _end_of_input(self)
     cdef _end_after_replies(self)
     cdef _check_query_size(self)
     cdef _run(self, Engine engine, list argv)
-    cdef _answer(self, object reply)
+    cdef _write(self, object value)
     cdef _refuse(self, object error)
     cdef _abort_http(self)
     cdef _await(self, int interest)

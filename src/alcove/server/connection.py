@@ -8,10 +8,11 @@ import socket
 from threading import get_ident
 from typing import TYPE_CHECKING, Any
 
+from alcove.engine import session as states
 from alcove.engine.blocking import PARKED
 from alcove.engine.config_kinds import BufferLimit
 from alcove.engine.engine import Engine
-from alcove.engine.session import SUBSCRIBER, UNAUTHENTICATED, Session
+from alcove.engine.session import Session
 from alcove.errors import INTERNAL, CommandError
 from alcove.protocol.output import OutputBuffer, recv
 from alcove.protocol.reader import ProtocolError, RequestReader
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 # C variables of the compiled build.
 _READ = readiness.READ
 _WRITE = readiness.WRITE
+_UNAUTHENTICATED = states.UNAUTHENTICATED
+_SUBSCRIBER = states.SUBSCRIBER
 _PAUSE_BYTES = PAUSE_BYTES
 # The most that is received at once: usually, and of a bulk that is longer.
 _RECEIVE_BYTES = 64 * 1024
@@ -81,14 +84,11 @@ class Connection:
         self.paused = False
         # Since when there are more unread replies than the soft limit allows.
         self.over_soft_us = 0
-        self._follow_session()
+        self.reader.authenticated = session.gate & _UNAUTHENTICATED == 0
         session.deliver = self.deliver
         session.push = self.push
         session.close = self.close
         session.buffers = self.buffers
-
-    def _follow_session(self) -> None:
-        self.reader.authenticated = self.session.gate & UNAUTHENTICATED == 0
 
     # Receiving
 
@@ -148,50 +148,42 @@ class Connection:
         out = self.out
         most_bytes = len(out) + _TURN_REPLY_BYTES
         commands = 0
-        while not (self.parked or self.left or session.closing or self.agenda.stopping):
-            if commands == _TURN_COMMANDS or len(out) >= most_bytes or engine.now_us > until_us:
-                self.be_ready()
-                break
-            if len(out) >= _PAUSE_BYTES and self._limit().hard_bytes == 0:
-                self.paused = True
-                break
-            try:
+        try:
+            while not (self.parked or self.left or session.closing or self.agenda.stopping):
+                unread = len(out)
+                if commands == _TURN_COMMANDS or unread >= most_bytes or engine.now_us > until_us:
+                    self.be_ready()
+                    break
+                if unread >= _PAUSE_BYTES and self._limit().hard_bytes == 0:
+                    self.paused = True
+                    break
                 argv = reader.next()
-            except ProtocolError as error:
-                self._refuse(error)
-                break
-            if argv is None:
-                break
-            self._run(engine, argv)
-            commands += 1
+                if argv is None:
+                    break
+                self._run(engine, argv)
+                reader.authenticated = session.gate & _UNAUTHENTICATED == 0
+                commands += 1
+        except ProtocolError as error:
+            self._refuse(error)
         if len(out) != 0 or session.closing:
             self.be_unsent()
 
     def _run(self, engine: Engine, argv: list[bytes]) -> None:
-        session = self.session
+        """One command: its reply is written, unless it comes later."""
+        writer = self.writer
         try:
-            reply = engine.call(session, argv)
+            reply = engine.call(self.session, argv)
+            if reply is PARKED:
+                self.parked = not self.answered
+                self.answered = False
+            elif type(reply) is CommandError and argv[0].lower() in _HTTP_WORDS:
+                self._abort_http()
+            else:
+                writer.protocol = self.session.protocol
+                writer.write(reply)
         except Exception:
             log.exception("Command %r failed in an unexpected way", argv[0][:_NAME_BYTES])
             engine.unexpected_errors += 1
-            reply = CommandError(INTERNAL)
-        if reply is PARKED:
-            self.parked = not self.answered
-            self.answered = False
-            return
-        if type(reply) is CommandError and argv[0].lower() in _HTTP_WORDS:
-            self._abort_http()
-            return
-        self._answer(reply)
-        self.reader.authenticated = session.gate & UNAUTHENTICATED == 0
-
-    def _answer(self, reply: Any) -> None:
-        writer = self.writer
-        writer.protocol = self.session.protocol
-        try:
-            writer.write(reply)
-        except Exception:
-            log.exception("A reply could not be written")
             writer.write(CommandError(INTERNAL))
 
     def _refuse(self, error: ProtocolError) -> None:
@@ -219,8 +211,7 @@ class Connection:
             return
         if self.left:
             return
-        self._answer(reply)
-        self.be_unsent()
+        self._write(reply)
         if self.parked:
             self.parked = False
             self.be_ready()
@@ -235,11 +226,9 @@ class Connection:
             return
         if self.left or self.session.closing:
             return
-        self._answer(value)
+        self._write(value)
         if len(self.out) >= agenda.least_limit and self._over_limit():
             self._cut_off()
-        else:
-            self.be_unsent()
 
     def close(self) -> None:
         """Ends the connection as it is."""
@@ -248,6 +237,12 @@ class Connection:
             agenda.post(close, self)
         else:
             self.leave()
+
+    def _write(self, value: Any) -> None:
+        writer = self.writer
+        writer.protocol = self.session.protocol
+        writer.write(value)
+        self.be_unsent()
 
     def buffers(self) -> dict[str, Any]:
         """What CLIENT LIST shows of the connection, in its words."""
@@ -277,7 +272,7 @@ class Connection:
             return
         out = self.out
         unread = len(out)
-        if unread >= self.agenda.least_limit or self.session.gate & UNAUTHENTICATED:
+        if unread >= self.agenda.least_limit or self.session.gate & _UNAUTHENTICATED:
             if self._over_limit():
                 self._cut_off()
                 return
@@ -309,12 +304,12 @@ class Connection:
 
     def _limit(self) -> BufferLimit:
         agenda = self.agenda
-        return agenda.pubsub_limit if self.session.gate & SUBSCRIBER else agenda.normal_limit
+        return agenda.pubsub_limit if self.session.gate & _SUBSCRIBER else agenda.normal_limit
 
     def _over_limit(self) -> bool:
         """Whether there are more unread replies than the client's class may have."""
         unread = len(self.out)
-        if self.session.gate & UNAUTHENTICATED and unread > _UNAUTHENTICATED_BYTES:
+        if self.session.gate & _UNAUTHENTICATED and unread > _UNAUTHENTICATED_BYTES:
             return True
         hard_bytes, soft_bytes, soft_seconds = self._limit()
         if hard_bytes and unread >= hard_bytes:
@@ -359,7 +354,7 @@ class Connection:
     def is_idle_since(self, before_us: int) -> bool:
         """Whether its client said nothing since then, and does not just wait for what it asked for."""
         session = self.session
-        return session.active_us < before_us and not self.parked and not session.gate & SUBSCRIBER
+        return session.active_us < before_us and not self.parked and not session.gate & _SUBSCRIBER
 
     def __str__(self) -> str:
         session = self.session
