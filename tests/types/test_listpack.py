@@ -161,5 +161,5 @@ def test_many_elements_have_no_count() -> None:
 
 def test_foreign_integers_become_canonical() -> None:
     """Another writer may have kept "12" as a string: it must still be found."""
-    data = bytes.fromhex("0b000000" "0100" "823132" "03" "ff")
+    data = bytes.fromhex("0b000000010082313203ff")
     assert Listpack.from_bytes(data).find(b"12") == 0

@@ -121,6 +121,14 @@ class Set:
             else:
                 self._pack = Listpack()
 
+    def compact(self) -> None:
+        """Back to a listpack, if that takes the members that are left."""
+        limits = self._limits
+        if self._table is None or len(self._table) > limits.set_max_listpack_entries:
+            return
+        if all(len(member) <= limits.set_max_listpack_value for member in self.members()):
+            self._to_pack()
+
     def footprint(self) -> int:
         """Bytes of memory, this object's own included."""
         size = _OBJECT_BYTES
@@ -191,6 +199,7 @@ class Set:
             pack.append(member)
         self._pack = pack
         self._ints = None
+        self._table = None
 
     def _to_table(self) -> None:
         table = DenseSet()
