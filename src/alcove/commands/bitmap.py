@@ -215,10 +215,14 @@ class FieldStep:
 def bitfield(ctx: Context, key: bytes, *operations: bytes) -> list[int | None]:
     """Performs arbitrary bitfield integer operations on strings."""
     steps = field_steps(ctx, operations)
-    end = max((step.offset + step.width for step in steps if step.word != b"GET"), default=0)
-    if end == 0:
+    step: FieldStep
+    size = 0
+    for step in steps:
+        if step.word != b"GET":
+            size = max(size, (step.offset + step.width + 7) >> 3)
+    if size == 0:
         return read_fields(ctx, key, steps)
-    buffer, grown = buffer_of_size(ctx, key, (end + 7) >> 3)
+    buffer, grown = buffer_of_size(ctx, key, size)
     replies: list[int | None] = []
     changes = 0
     for step in steps:
@@ -287,7 +291,11 @@ def field_width(kind: bytes) -> int:
 def read_fields(ctx: Context, key: bytes, steps: list[FieldStep]) -> list[int | None]:
     value = ctx.keys.read_string(key)
     data = b"" if value is None else value
-    return [bits.read_field(data, step.offset, step.width, step.signed) for step in steps]
+    replies: list[int | None] = []
+    step: FieldStep
+    for step in steps:
+        replies.append(bits.read_field(data, step.offset, step.width, step.signed))
+    return replies
 
 
 def operand_of(step: FieldStep, old: int) -> int:
