@@ -90,7 +90,7 @@ class Order:
 
 
 @command(
-    "SORT key [BY by-pattern] [LIMIT offset count] [GET get-pattern [GET get-pattern ...]] [ASC | DESC] [ALPHA] "
+    "SORT key [BY pattern] [LIMIT offset count] [GET pattern [GET pattern ...]] [ASC | DESC] [ALPHA] "
     "[STORE destination]",
     flags="write denyoom",
     keys=("RO access", "unknown RO access", "unknown OW update"),
@@ -106,7 +106,7 @@ def sort(ctx: Context, key: bytes, *options: bytes) -> object:
 
 
 @command(
-    "SORT_RO key [BY by-pattern] [LIMIT offset count] [GET get-pattern [GET get-pattern ...]] [ASC | DESC] [ALPHA]",
+    "SORT_RO key [BY pattern] [LIMIT offset count] [GET pattern [GET pattern ...]] [ASC | DESC] [ALPHA]",
     flags="readonly",
     keys=("RO access", "unknown RO access"),
     acl="-keyspace +list +set +sortedset +dangerous",
