@@ -126,7 +126,7 @@ class Set:
         limits = self._limits
         if self._table is None or len(self._table) > limits.set_max_listpack_entries:
             return
-        if all(len(member) <= limits.set_max_listpack_value for member in self.members()):
+        if max(map(len, self.members()), default=0) <= limits.set_max_listpack_value:
             self._to_pack()
 
     def footprint(self) -> int:
