@@ -1,6 +1,4 @@
-"""SORT and SORT_RO: the elements of a list, set or sorted set in another order, by weights and with values of other
-keys.
-"""
+"""SORT and SORT_RO: elements in another order, by weights and with values that other keys hold."""
 
 from __future__ import annotations
 
