@@ -40,7 +40,7 @@ class DenseSet:
             return False
         self._positions[key] = len(self._keys)
         self._keys.append(key)
-        self._object_bytes += weight(key)
+        self._object_bytes += _weight(key)
         return True
 
     def delete(self, key: bytes) -> bool:
@@ -59,7 +59,7 @@ class DenseSet:
             self._keys[position] = last
             self._positions[last] = position
         del self._positions[key]
-        self._object_bytes -= weight(key)
+        self._object_bytes -= _weight(key)
 
     def keys(self) -> list[bytes]:
         """All keys, by position."""
@@ -151,15 +151,15 @@ class ByteMap(_Map[bytes]):
     def set(self, key: bytes, value: bytes) -> bool:
         created = super().set(key, value)
         if created:
-            self._object_bytes += weight(value)
+            self._object_bytes += _weight(value)
         return created
 
     def set_at(self, position: int, value: bytes) -> None:
-        self._object_bytes += weight(value) - weight(self.value_at(position))
+        self._object_bytes += _weight(value) - _weight(self.value_at(position))
         super().set_at(position, value)
 
     def delete_at(self, position: int) -> None:
-        self._object_bytes -= weight(self.value_at(position))
+        self._object_bytes -= _weight(self.value_at(position))
         super().delete_at(position)
 
     def values(self) -> list[bytes]:
@@ -168,13 +168,13 @@ class ByteMap(_Map[bytes]):
 
     def _check(self) -> None:
         super()._check()
-        assert self._object_bytes == sum(map(weight, self._keys)) + sum(map(weight, self._values))
+        assert self._object_bytes == sum(map(_weight, self._keys)) + sum(map(_weight, self._values))
 
 
 class ScoreMap(_Map[float]):
     """A map of byte strings to doubles."""
 
 
-def weight(value: bytes) -> int:
+def _weight(value: bytes) -> int:
     """What the allocator gives for a bytes object: its header of 33 bytes and its data, in steps of 16."""
     return len(value) + 33 + 15 & ~15

@@ -73,11 +73,11 @@ class Listpack:
         if not 0 <= index <= len(self._elements):
             raise IndexError(index)
         self._elements.insert(index, value)
-        self._entry_bytes += entry_size(value)
+        self._entry_bytes += _entry_size(value)
 
     def replace(self, index: int, value: bytes) -> None:
         """Puts `value` in the place of the element at `index`."""
-        self._entry_bytes += entry_size(value) - entry_size(self._elements[index])
+        self._entry_bytes += _entry_size(value) - _entry_size(self._elements[index])
         self._elements[index] = value
 
     def delete(self, index: int, number: int = 1) -> None:
@@ -87,7 +87,7 @@ class Listpack:
         if not 0 <= index < len(self._elements):
             raise IndexError(index)
         stop = index + max(number, 0)
-        self._entry_bytes -= sum(entry_size(value) for value in self._elements[index:stop])
+        self._entry_bytes -= sum(_entry_size(value) for value in self._elements[index:stop])
         del self._elements[index:stop]
 
     def range(self, start: int, stop: int) -> list[bytes]:
@@ -140,10 +140,10 @@ class Listpack:
 
     def _check(self) -> None:
         """Asserts that the size kept is the size of what is there."""
-        assert self._entry_bytes == sum(map(entry_size, self._elements))
+        assert self._entry_bytes == sum(map(_entry_size, self._elements))
 
 
-def entry_size(value: bytes) -> int:
+def _entry_size(value: bytes) -> int:
     """How many bytes an entry for `value` takes."""
     size = len(value)
     if size <= 20:  # it may be an integer
