@@ -129,8 +129,10 @@ def geoadd(ctx: Context, key: bytes, *arguments: bytes) -> object:
     for place in range(at, len(arguments), 3):
         longitude, latitude = coordinates(arguments[place], arguments[place + 1])
         words += (b"%d" % int(geohash.encode(longitude, latitude)), arguments[place + 2])
+    changes = ctx.keys.space.dirty
     reply = add(ctx, key, tuple(words), 0)
-    ctx.record(b"ZADD", key, *words)
+    if ctx.keys.space.dirty != changes:
+        ctx.record(b"ZADD", key, *words)
     return reply
 
 

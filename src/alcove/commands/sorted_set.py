@@ -90,6 +90,8 @@ def add(ctx: Context, key: bytes, arguments: tuple[bytes, ...], options: int) ->
     while at < len(arguments) and (option := ADD_OPTIONS.get(arguments[at].upper())) is not None:
         options |= option
         at += 1
+    if not options and len(arguments) == 2:
+        return put_one(ctx, key, arguments[1], parse_float(arguments[0]))
     check_add_options(options, len(arguments) - at)
     scores = [parse_float(score) for score in arguments[at::2]]
     members = arguments[at + 1 :: 2]
@@ -114,6 +116,15 @@ def add(ctx: Context, key: bytes, arguments: tuple[bytes, ...], options: int) ->
     if added or changed:
         ctx.keys.changed(key, events.SORTED_SET, b"zadd", added + changed)
     return added + changed if options & CH else added
+
+
+def put_one(ctx: Context, key: bytes, member: bytes, score: float) -> int:
+    """What ZADD mostly is: one member, no options."""
+    zset: SortedSet = ctx.keys.edit_or_create(key, SortedSet)
+    outcome = zset.put(member, score)
+    if outcome != SAME:
+        ctx.keys.changed(key, events.SORTED_SET, b"zadd")
+    return 1 if outcome == ADDED else 0
 
 
 def check_add_options(options: int, words: int) -> None:
