@@ -104,7 +104,7 @@ def test_polygons(sicily: Watched) -> None:
     assert sorted(sicily(f"GEOSEARCH Sicily {around}")) == [b"Catania", b"Palermo"]
     assert sicily("GEOSEARCH Sicily BYPOLYGON 3 13 38 14 38 13.4 38.3 WITHDIST") == [[b"Palermo", b"9368.1493"]]
     assert sicily(f"GEOSEARCHSTORE d Sicily {around} ASC COUNT 1") == 1
-    for shape in ("BYRADIUS 1 m", "BYBOX 1 1 m", "FROMMEMBER Palermo", "FROMLONLAT 1 1", around):
+    for shape in ("BYRADIUS 1 m", "BYBOX 1 1 m", "FROMMEMBER Palermo", "FROMLONLAT 1 1"):
         assert sicily(f"GEOSEARCH Sicily {around} {shape}") == SYNTAX
         assert sicily(f"GEOSEARCH Sicily {shape} {around}") == SYNTAX
     few = "ERR GEOSEARCH BYPOLYGON must have at least 3 vertices"
