@@ -84,6 +84,24 @@ LFU_NOT_SELECTED: Final = (
     "between policies at runtime LRU and LFU data will take some time to adjust."
 )
 
+# Bitmaps and HyperLogLogs
+BIT_NOT_AN_INTEGER: Final = "ERR bit is not an integer or out of range"
+BIT_OFFSET_NOT_AN_INTEGER: Final = "ERR bit offset is not an integer or out of range"
+BIT_NEITHER_0_NOR_1: Final = "ERR The bit argument must be 1 or 0."
+INVALID_FIELD_TYPE: Final = (
+    "ERR Invalid bitfield type. Use something like i16 u8. Note that u64 is not supported but i64 is."
+)
+INVALID_OVERFLOW: Final = "ERR Invalid OVERFLOW type specified"
+FIELDS_READ_ONLY: Final = "ERR BITFIELD_RO only supports the GET subcommand"
+NOT_OF_ONE: Final = "ERR BITOP NOT must be called with a single source key."
+NOT_A_HYPERLOGLOG: Final = "WRONGTYPE Key is not a valid HyperLogLog string value."
+CORRUPT_HYPERLOGLOG: Final = "INVALIDOBJ Corrupted HLL object detected"
+NOT_SPARSE: Final = "ERR HLL encoding is not sparse"
+NO_SPECIFIED_KEY: Final = "ERR The specified key does not exist"
+
+# SORT
+NOT_A_WEIGHT: Final = "ERR One or more scores can't be converted into double"
+
 # Sessions and transactions
 NO_AUTH: Final = "NOAUTH Authentication required."
 NO_AUTH_HELLO: Final = (
@@ -200,3 +218,11 @@ def no_such_user(name: bytes) -> str:
 
 def invalid_expire(name: str) -> str:
     return f"ERR invalid expire time in '{name}' command"
+
+
+def too_few_sources(operation: bytes) -> str:
+    return f"ERR BITOP {operation.decode()} must be called with at least two source keys."
+
+
+def unknown_pfdebug_subcommand(name: bytes) -> str:
+    return f"ERR Unknown PFDEBUG subcommand '{shown(name)}'"

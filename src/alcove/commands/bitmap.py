@@ -13,26 +13,23 @@ from alcove.engine import events
 from alcove.engine.arguments import Arguments
 from alcove.engine.context import Context
 from alcove.engine.declaration import command
-from alcove.errors import SYNTAX, CommandError
+from alcove.errors import (
+    BIT_NEITHER_0_NOR_1,
+    BIT_NOT_AN_INTEGER,
+    BIT_OFFSET_NOT_AN_INTEGER,
+    FIELDS_READ_ONLY,
+    INVALID_FIELD_TYPE,
+    INVALID_OVERFLOW,
+    NOT_OF_ONE,
+    SYNTAX,
+    CommandError,
+    too_few_sources,
+)
 from alcove.numeric import parse_bounded, parse_int
 from alcove.types import bits
 
-BIT_NOT_AN_INTEGER: Final = "ERR bit is not an integer or out of range"
-BIT_OFFSET_NOT_AN_INTEGER: Final = "ERR bit offset is not an integer or out of range"
-BIT_NEITHER_0_NOR_1: Final = "ERR The bit argument must be 1 or 0."
-INVALID_FIELD_TYPE: Final = (
-    "ERR Invalid bitfield type. Use something like i16 u8. Note that u64 is not supported but i64 is."
-)
-INVALID_OVERFLOW: Final = "ERR Invalid OVERFLOW type specified"
-FIELDS_READ_ONLY: Final = "ERR BITFIELD_RO only supports the GET subcommand"
-NOT_OF_ONE: Final = "ERR BITOP NOT must be called with a single source key."
-
 # The operations that weigh the first source against all the others.
 OF_TWO_OR_MORE: Final = frozenset((b"DIFF", b"DIFF1", b"ANDOR"))
-
-
-def too_few_sources(operation: bytes) -> str:
-    return f"ERR BITOP {operation.decode()} must be called with at least two source keys."
 
 
 def bit_offset(ctx: Context, argument: bytes, width: int = 0) -> int:

@@ -9,19 +9,17 @@ from alcove.commands.string import own_buffer
 from alcove.engine import events
 from alcove.engine.context import Context
 from alcove.engine.declaration import command
-from alcove.errors import CommandError, shown
+from alcove.errors import (
+    CORRUPT_HYPERLOGLOG,
+    NO_SPECIFIED_KEY,
+    NOT_A_HYPERLOGLOG,
+    NOT_SPARSE,
+    CommandError,
+    unknown_pfdebug_subcommand,
+)
 from alcove.types import hyperloglog
 from alcove.types import hyperloglog_registers as registers
 from alcove.values import OK, Status
-
-NOT_A_HYPERLOGLOG: Final = "WRONGTYPE Key is not a valid HyperLogLog string value."
-CORRUPT: Final = "INVALIDOBJ Corrupted HLL object detected"
-NOT_SPARSE: Final = "ERR HLL encoding is not sparse"
-NO_SPECIFIED_KEY: Final = "ERR The specified key does not exist"
-
-
-def unknown_debug_subcommand(name: bytes) -> str:
-    return f"ERR Unknown PFDEBUG subcommand '{shown(name)}'"
 
 
 def checked(value: bytes | bytearray) -> bytes | bytearray:
@@ -48,7 +46,7 @@ def pfadd(ctx: Context, key: bytes, *elements: bytes) -> int:
             if registers.add(value, element, limit):
                 changes += 1
     except ValueError:
-        raise CommandError(CORRUPT) from None
+        raise CommandError(CORRUPT_HYPERLOGLOG) from None
     finally:
         # Also when a corrupt register stopped it: those before have changed.
         if changes:
@@ -81,7 +79,7 @@ def pfcount(ctx: Context, *keys: bytes) -> int:
     try:
         number = hyperloglog.count(buffer)
     except ValueError:
-        raise CommandError(CORRUPT) from None
+        raise CommandError(CORRUPT_HYPERLOGLOG) from None
     # The cache is part of the value, so filling it is a change, if one that causes no event.
     hyperloglog.cache_count(buffer, number)
     ctx.keys.changed(keys[0], 0, b"")
@@ -129,7 +127,7 @@ def union(ctx: Context, keys: tuple[bytes, ...]) -> tuple[bytearray, bool]:
         try:
             registers.merge(highest, value)
         except ValueError:
-            raise CommandError(CORRUPT) from None
+            raise CommandError(CORRUPT_HYPERLOGLOG) from None
     return highest, any_dense
 
 
@@ -156,7 +154,7 @@ def pfdebug(ctx: Context, subcommand: bytes, key: bytes) -> object:
     if word in (b"GETREG", b"TODENSE"):
         converted = make_dense(ctx, key, value)
         return list(hyperloglog.registers_of(value)) if word == b"GETREG" else converted
-    raise CommandError(unknown_debug_subcommand(subcommand))
+    raise CommandError(unknown_pfdebug_subcommand(subcommand))
 
 
 def make_dense(ctx: Context, key: bytes, value: bytearray) -> int:
@@ -164,7 +162,7 @@ def make_dense(ctx: Context, key: bytes, value: bytearray) -> int:
     try:
         converted = hyperloglog.to_dense(value)
     except ValueError:
-        raise CommandError(CORRUPT) from None
+        raise CommandError(CORRUPT_HYPERLOGLOG) from None
     if converted:
         ctx.keys.changed(key, 0, b"")
     return 1 if converted else 0

@@ -10,7 +10,7 @@ from alcove.engine import events
 from alcove.engine.arguments import Arguments
 from alcove.engine.context import Context
 from alcove.engine.declaration import command
-from alcove.errors import SYNTAX, WRONG_TYPE, CommandError
+from alcove.errors import NOT_A_WEIGHT, SYNTAX, WRONG_TYPE, CommandError
 from alcove.numeric import try_float, try_int
 from alcove.types.hash import Hash
 from alcove.types.list import List
@@ -18,8 +18,6 @@ from alcove.types.set import Set
 from alcove.types.sorted_set import SortedSet
 
 GROUP = "generic"
-
-NOT_A_WEIGHT: Final = "ERR One or more scores can't be converted into double"
 
 BLANKS: Final = b" \t\n\v\f\r"
 COMPLEXITY: Final = (
