@@ -82,7 +82,7 @@ def draw(chance: random.Random) -> list[bytes]:
 
 def mirror(argv: list[bytes], theirs: Any) -> list[bytes]:
     """What SPOP took there is removed here."""
-    if argv[0] != b"SPOP" or isinstance(theirs, CommandError) or not theirs:
+    if argv[0] != b"SPOP" or isinstance(theirs, CommandError) or theirs is None or theirs == []:
         return argv
     return [b"SREM", argv[1], *([theirs] if isinstance(theirs, bytes) else theirs)]
 
@@ -93,8 +93,6 @@ def accept(argv: list[bytes], theirs: Any, ours: Any) -> bool:
         return False
     if argv[0] == b"SPOP" and isinstance(ours, int):
         return ours == (1 if isinstance(theirs, bytes) else len(theirs))
-    if argv[0] == b"SPOP" and theirs == b"":
-        return ours == b""
     if argv[0] == b"SRANDMEMBER":
         return type(theirs) is type(ours) and (not isinstance(theirs, list) or len(theirs) == len(ours))
     if argv[0] == b"SSCAN":

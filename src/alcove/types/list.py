@@ -31,6 +31,8 @@ class List:
         self._limits = limits
         self._nodes: list[Listpack] = []
         self._count = 0
+        # The serialised bytes of all elements, for the footprint.
+        self._bytes = 0
         self._quick = False
         untrack(self)
 
@@ -81,7 +83,9 @@ class List:
             self._delete_range(index, index + 1)
             self._insert_quick(place, offset, value)
             return
+        self._bytes -= node.byte_size
         node.replace(offset, value)
+        self._bytes += node.byte_size
         if self._quick:
             self._shrunk(False)
         else:
@@ -158,8 +162,8 @@ class List:
         self._shrunk(True)
 
     def footprint(self) -> int:
-        """Bytes of memory, this object's own included; an estimate, as the elements' sizes are not added up."""
-        return 150 + 60 * self._count + 150 * len(self._nodes)
+        """Bytes of memory, this object's own included."""
+        return 150 + 42 * self._count + 150 * len(self._nodes) + self._bytes
 
     def drain(self, number: int) -> bool:
         """Frees about `number` elements of a list no longer in use, in whole nodes; True when nothing is left."""
@@ -173,6 +177,7 @@ class List:
         twin = List(self._limits)
         twin._nodes = [node.copy() for node in self._nodes]
         twin._count = self._count
+        twin._bytes = self._bytes
         twin._quick = self._quick
         return twin
 
@@ -226,7 +231,9 @@ class List:
             raise IndexError("pop from an empty list")
         node = self._nodes[place]
         value = node.get(offset)
+        self._bytes -= node.byte_size
         node.delete(offset)
+        self._bytes += node.byte_size
         self._count -= 1
         if not len(node):
             del self._nodes[place]
@@ -235,7 +242,10 @@ class List:
 
     def _insert_at(self, place: int, offset: int, value: bytes) -> None:
         """Inserts into the node at `place`, come what may."""
-        self._nodes[place].insert(offset, value)
+        node = self._nodes[place]
+        self._bytes -= node.byte_size
+        node.insert(offset, value)
+        self._bytes += node.byte_size
         self._count += 1
 
     def _insert_quick(self, place: int, offset: int, value: bytes) -> None:
@@ -307,7 +317,9 @@ class List:
         while left > 0:
             node = self._nodes[place]
             gone = min(len(node) - offset, left)
+            self._bytes -= node.byte_size
             node.delete(offset, gone)
+            self._bytes += node.byte_size
             left -= gone
             place += 1
             offset = 0
@@ -317,6 +329,7 @@ class List:
     def _remove_in(self, node: Listpack, value: bytes, number: int, backward: bool) -> int:
         """Removes up to `number` elements that equal `value` from one node; how many."""
         removed = 0
+        self._bytes -= node.byte_size
         step = -1 if backward else 1
         at = node.find(value, -1 if backward else 0, step)
         while at >= 0 and removed < number:
@@ -326,6 +339,7 @@ class List:
                 break
             at = node.find(value, at - 1 if backward else at, step)
         self._count -= removed
+        self._bytes += node.byte_size
         return removed
 
     def _check(self) -> None:
@@ -333,6 +347,7 @@ class List:
         assert self._quick or len(self._nodes) <= 1
         assert all(len(node) for node in self._nodes)
         assert sum(map(len, self._nodes)) == self._count
+        assert sum(node.byte_size - Listpack().byte_size for node in self._nodes) == self._bytes
         for node in self._nodes:
             node._check()
 
