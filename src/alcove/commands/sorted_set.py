@@ -79,9 +79,12 @@ def zadd(ctx: Context, key: bytes, *arguments: bytes) -> float | int | None:
     since="1.2.0",
     complexity="O(log(N)) where N is the number of elements in the sorted set.",
 )
-def zincrby(ctx: Context, key: bytes, increment: bytes, member: bytes) -> float | int | None:
+def zincrby(ctx: Context, key: bytes, increment: bytes, member: bytes) -> float | None:
     """Increments the score of a member in a sorted set."""
-    return add(ctx, key, (increment, member), INCR)
+    if increment.upper() in ADD_OPTIONS:  # by the real server this is ZADD, so the error is another one
+        raise CommandError(SYNTAX)
+    amount = parse_float(increment)
+    return add_to_score(ctx, key, ctx.keys.edit_or_create(key, SortedSet), member, amount, INCR)
 
 
 def add(ctx: Context, key: bytes, arguments: tuple[bytes, ...], options: int) -> float | int | None:
@@ -154,7 +157,7 @@ def add_to_score(ctx: Context, key: bytes, zset: SortedSet, member: bytes, amoun
     score = amount if old is None else old + amount
     if score != score and not options & NX:
         raise CommandError(SCORE_IS_NAN)
-    if not is_wanted(old, score, options):
+    if options != INCR and not is_wanted(old, score, options):
         return None
     if zset.put(member, score) != SAME:
         ctx.keys.changed(key, events.SORTED_SET, b"zincr")

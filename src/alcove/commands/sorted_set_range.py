@@ -5,6 +5,7 @@ Every range becomes one of ranks before anything else is done with it.
 
 from __future__ import annotations
 
+import math
 from typing import Final
 
 from alcove.engine import events
@@ -22,6 +23,9 @@ NOT_SCORE_BOUNDS: Final = "ERR min or max is not a float"
 NOT_LEX_BOUNDS: Final = "ERR min or max not valid string range item"
 LIMIT_WITHOUT_BY: Final = "ERR syntax error, LIMIT is only supported in combination with either BYSCORE or BYLEX"
 WITHSCORES_BY_LEX: Final = "ERR syntax error, WITHSCORES not supported in combination with BYLEX"
+
+# How bounds without an end are written; they are the most frequent of all.
+INFINITIES: Final = {b"+inf": math.inf, b"-inf": -math.inf, b"inf": math.inf}
 
 BY_RANK: Final = b""
 BY_SCORE: Final = b"BYSCORE"
@@ -106,8 +110,12 @@ def lex_rank(zset: SortedSet, bound: bytes, inclusive: bool) -> int:
 
 def score_bound(text: bytes) -> float:
     """A bound as C reads it, which is less strict than scores are read: to the first NUL, and nothing is zero."""
-    text = text.partition(b"\0")[0]
-    number = try_float(text.lstrip(b" \t\n\v\f\r")) if text else 0.0
+    number = INFINITIES.get(text)
+    if number is None:
+        number = try_float(text)
+    if number is None:
+        text = text.partition(b"\0")[0]
+        number = try_float(text.lstrip(b" \t\n\v\f\r")) if text else 0.0
     if number is None:
         raise CommandError(NOT_SCORE_BOUNDS)
     return number
@@ -151,6 +159,8 @@ def parse_selection(
 ) -> Selection:
     """The options behind the bounds; those for what the command's name has said already are errors."""
     selection = Selection(by or BY_RANK, bool(reverse))
+    if not words:
+        return selection
     arguments = Arguments(words)
     while arguments:
         word = arguments.word()
@@ -182,8 +192,8 @@ def select(
     reverse: bool | None = None,
 ) -> object:
     """Answers a range, with or without scores."""
-    selection = parse_selection(words, by, reverse)
-    range_ = range_between(selection.by, first, last, selection.reverse)
+    selection: Selection = parse_selection(words, by, reverse)
+    range_: Range = range_between(selection.by, first, last, selection.reverse)
     zset: SortedSet | None = ctx.keys.read(key, SortedSet)
     if zset is None:
         return []
@@ -299,8 +309,8 @@ def count_in(ctx: Context, key: bytes, range_: Range) -> int:
 )
 def zrangestore(ctx: Context, dst: bytes, src: bytes, low: bytes, high: bytes, *options: bytes) -> int:
     """Stores a range of members from sorted set in a key."""
-    selection = parse_selection(options, storing=True)
-    range_ = range_between(selection.by, low, high, selection.reverse)
+    selection: Selection = parse_selection(options, storing=True)
+    range_: Range = range_between(selection.by, low, high, selection.reverse)
     zset: SortedSet | None = ctx.keys.read(src, SortedSet)
     if zset is None:
         return store(ctx, dst, [], b"zrangestore")
