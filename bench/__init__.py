@@ -1,0 +1,1 @@
+"""Benchmarks beside real peers: `python -m bench`, or `make bench` for the compiled build."""
