@@ -1,9 +1,20 @@
+cimport cython
+
+cimport cython
+
 from alcove.engine.clock cimport Clock
 from alcove.engine.context cimport Context
 from alcove.engine.declaration cimport Command, Registry
 from alcove.engine.keyspace cimport Database, Keyspace
 from alcove.engine.lock cimport EngineLock
 from alcove.engine.session cimport Session
+
+cdef int _MUTED
+cdef object _CommandError, _Wait
+
+cdef int IN_MULTI, MUTED, NO_TOUCH, SUBSCRIBER, UNAUTHENTICATED
+cdef int GATE_LOADING, GATE_MAXMEMORY
+cdef unsigned long long DENYOOM, LOADING, NO_AUTH, NO_MULTI
 
 cdef class Engine:
     cdef readonly object config
@@ -32,6 +43,8 @@ cdef class Engine:
     cpdef enter(self)
     cpdef leave(self)
     cpdef object call(self, Session session, list argv)
+
+    @cython.locals(space=Keyspace, context=Context, started_us="long long", dirty="long long")
     cpdef object run(self, Session session, Command command, list argv)
 
 cdef object invoke(object handler, Context context, list argv, int words)

@@ -15,7 +15,6 @@ from collections import Counter, deque
 from collections.abc import Callable, Generator
 from typing import Any, Protocol
 
-from alcove.engine import session as states
 from alcove.engine.blocking import NOT_READY, PARKED, Wait
 from alcove.engine.clock import Clock
 from alcove.engine.config import Config
@@ -31,7 +30,7 @@ from alcove.engine.declaration import (
 )
 from alcove.engine.keyspace import NEVER_MS, Database, Keyspace
 from alcove.engine.lock import EngineLock
-from alcove.engine.session import Session
+from alcove.engine.session import IN_MULTI, MUTED, NO_TOUCH, SUBSCRIBER, UNAUTHENTICATED, Session, do_nothing
 from alcove.errors import (
     EXEC_ABORT,
     NOT_IN_MULTI,
@@ -52,6 +51,11 @@ from alcove.values import NO_REPLY, NULL_ARRAY, OK, QUEUED
 
 # How long housekeeping may keep commands waiting.
 SLICE_US = 1000
+
+# C variables of the compiled build, which asks for them in every command.
+_MUTED = MUTED
+_CommandError = CommandError
+_Wait = Wait
 
 # Why no session's command can simply run: the bits of `Engine.gate`.
 GATE_LOADING = 1
@@ -89,7 +93,7 @@ class Engine:
         self.info_sections: dict[str, Callable[[Engine], dict[str, object]]] = {}
         self.on_shutdown: Callable[[bool], None] | None = None
         # Called, without the lock, when housekeeping is wanted sooner than `tick` said last.
-        self.on_sooner: Callable[[], None] = states.do_nothing
+        self.on_sooner: Callable[[], None] = do_nothing
         self.gate = 0
         self.run_id = os.urandom(20).hex()
         self.now_us = self.clock.now_us()
@@ -140,7 +144,7 @@ class Engine:
         session.context = Context(self, session)
         session.created_us = session.active_us = self.clock.monotonic_us()
         if self.config.requirepass:
-            session.gate |= states.UNAUTHENTICATED
+            session.gate |= UNAUTHENTICATED
         self.sessions[session.id] = session
         self.connections_received += 1
         return session
@@ -203,9 +207,10 @@ class Engine:
     def call(self, session: Session, argv: list[bytes]) -> Any:
         """Runs one command: the reply value, a `CommandError` if it failed, or `PARKED`. The lock is held."""
         command = self.registry.find(argv[0])
-        if command is not None and command.subcommands is not None and len(argv) > 1:
+        count = len(argv)
+        if command is not None and command.subcommands is not None and count > 1:
             command = command.find(argv[1])
-        if command is None or not command.least <= len(argv) <= command.most:
+        if command is None or count < command.least or count > command.most:
             return self._refuse(session, command, self._misspelt(argv))
         if session.gate or self.gate:
             answer = self._admit(session, command, argv)
@@ -218,11 +223,11 @@ class Engine:
             reply = self._first_slice(session, reply)
         if space.records:
             self._commit()
-        if type(reply) is Wait:
+        if type(reply) is _Wait:
             reply = self._park(session, reply)
         if space.ready:
             self._serve_ready()
-        if session.gate & states.MUTED and reply is not PARKED and session.muted():
+        if session.gate & _MUTED and reply is not PARKED and session.muted():
             return NO_REPLY
         return reply
 
@@ -241,14 +246,15 @@ class Engine:
                 reply = finish(reply)
         except CommandError as error:
             reply = error
-        if type(reply) is CommandError:
+        if type(reply) is _CommandError:
             command.failed += 1
             self._count_error(reply)
         if space.recording and space.dirty != dirty and not context.recorded:
             space.records.append((context.keys.number, argv))
         self.now_us = self.clock.now_us()
         command.calls += 1
-        command.usec += max(self.now_us - started_us, 0)
+        if self.now_us > started_us:
+            command.usec += self.now_us - started_us
         session.commands += 1
         session.last_command = command.name
         self.commands_processed += 1
@@ -276,7 +282,7 @@ class Engine:
         """Ends a transaction without running it, and all watches."""
         session.queue = []
         session.queue_refused = False
-        session.gate &= ~states.IN_MULTI
+        session.gate &= ~IN_MULTI
         self.unwatch(session)
 
     def watch(self, session: Session, key: bytes) -> None:
@@ -312,7 +318,7 @@ class Engine:
     def _refuse(self, session: Session, command: Command | None, text: str) -> CommandError:
         """A command that does not run; inside MULTI it spoils the transaction."""
         error = CommandError(text)
-        if session.gate & states.IN_MULTI:
+        if session.gate & IN_MULTI:
             session.queue_refused = True
         if command is not None:
             command.rejected += 1
@@ -326,20 +332,20 @@ class Engine:
         """Whether a command may run now: None if so, else the reply that it gets instead."""
         flags = command.flags
         gate = session.gate
-        if gate & states.UNAUTHENTICATED and not flags & NO_AUTH:
+        if gate & UNAUTHENTICATED and not flags & NO_AUTH:
             return self._refuse(session, command, NO_AUTH_TEXT)
         if self.gate & GATE_MAXMEMORY and flags & DENYOOM and self.space.used > self.config.maxmemory:
             return self._refuse(session, command, OUT_OF_MEMORY)
-        if gate & states.SUBSCRIBER and session.protocol == 2 and command.name not in SUBSCRIBER_COMMANDS:
+        if gate & SUBSCRIBER and session.protocol == 2 and command.name not in SUBSCRIBER_COMMANDS:
             return self._refuse(session, command, not_while_subscribed(command.name))
         if self.gate & GATE_LOADING and not flags & LOADING:
             return self._refuse(session, command, LOADING_TEXT)
-        if gate & states.IN_MULTI and command.name not in MULTI_COMMANDS:
+        if gate & IN_MULTI and command.name not in MULTI_COMMANDS:
             if flags & NO_MULTI:
                 return self._refuse(session, command, NOT_IN_MULTI)
             session.queue.append((command, argv))
             return QUEUED
-        self.space.touching = not gate & states.NO_TOUCH or command.name == "touch"
+        self.space.touching = not gate & NO_TOUCH or command.name == "touch"
         return None
 
     def _commit(self) -> None:
