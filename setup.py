@@ -34,6 +34,7 @@ COMPILED = [
     "alcove.engine.lock",
     "alcove.engine.session",
     "alcove.engine.table",
+    "alcove.integers",
     "alcove.numeric",
     "alcove.protocol.output",
     "alcove.protocol.reader",

@@ -14,7 +14,7 @@ ROOT = Path(__file__).parent.parent
 SOURCE = ROOT / "src" / "alcove"
 MODULES = sorted(SOURCE.rglob("*.py"))
 HEADERS = sorted(SOURCE.rglob("*.pxd"))
-LEAVES = {"errors", "values", "numeric", "quoting", "version"}
+LEAVES = {"errors", "integers", "values", "numeric", "quoting", "version"}
 # Which parts of the package each part may import, besides the leaves and itself.
 ALLOWED = {
     "types": set(),

@@ -12,6 +12,21 @@ import re
 from typing import Final, TypeAlias
 
 from alcove.errors import NOT_A_FLOAT, NOT_AN_INTEGER, NOT_FINITE, CommandError
+from alcove.integers import format_int, try_int
+
+__all__ = [
+    "INT64_MAX",
+    "INT64_MIN",
+    "add_long_double",
+    "format_double",
+    "format_int",
+    "parse_bounded",
+    "parse_float",
+    "parse_int",
+    "parse_long_double",
+    "try_float",
+    "try_int",
+]
 
 INT64_MAX: Final = 2**63 - 1
 INT64_MIN: Final = -(2**63)
@@ -35,35 +50,6 @@ _MAX_EXPONENT: Final = 16384
 _LONG_DOUBLE_CHARS: Final = 5 * 1024
 # CPython refuses to convert more than 4300 digits at once.
 _DIGITS_AT_ONCE: Final = 4000
-
-
-def try_int(data: bytes) -> int | None:
-    """The 64-bit integer that `data` spells in its one canonical form, or None."""
-    size = len(data)
-    if size == 0 or size > 20:
-        return None
-    digits = data
-    first = digits[0]
-    at = 0
-    if first == 45:  # -
-        if size == 1:
-            return None
-        at = 1
-        first = digits[1]
-    if first == 48:  # a leading zero is only zero itself
-        return 0 if size == 1 else None
-    if size - at > 19:
-        return None
-    magnitude = 0
-    for place in range(at, size):
-        digit = digits[place]
-        if digit < 48 or digit > 57:
-            return None
-        magnitude = magnitude * 10 + (digit - 48)
-    if magnitude > 9223372036854775807:
-        return INT64_MIN if at and magnitude == 9223372036854775808 else None
-    number = magnitude
-    return -number if at else number
 
 
 def parse_int(data: bytes, error: str = NOT_AN_INTEGER) -> int:

@@ -18,6 +18,8 @@ _ARGUMENT = re.compile(
     )""",
     re.VERBOSE | re.DOTALL,
 )
+# A line without quotes, and without the two blanks that end no bare word.
+_PLAIN = re.compile(rb"[^\"'\v\f]*")
 _ESCAPE = re.compile(rb"\\(?:x([0-9a-fA-F]{2})|(.))", re.DOTALL)
 _UNESCAPED: Final = {b"n": b"\n", b"r": b"\r", b"t": b"\t", b"b": b"\b", b"a": b"\a"}
 
@@ -29,6 +31,8 @@ def split_words(line: bytes) -> list[bytes] | None:
     alone. Behind a closing quote a blank or the end must follow. As on the real server a NUL ends the line.
     """
     line = line.partition(b"\0")[0]
+    if _PLAIN.fullmatch(line) is not None:
+        return line.split()
     args = []
     pos = _skip_blanks(line, 0)
     while pos < len(line):

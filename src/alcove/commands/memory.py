@@ -8,7 +8,7 @@ import sys
 from alcove.engine.arguments import Arguments
 from alcove.engine.context import Context
 from alcove.engine.declaration import command, container
-from alcove.engine.keyspace import BYTES_HEADER, ENTRY_BYTES
+from alcove.engine.keyspace import footprint_of
 from alcove.errors import SYNTAX, CommandError
 from alcove.values import OK, Status, Verbatim
 
@@ -28,27 +28,27 @@ def memory_usage(ctx: Context, key: bytes, *options: bytes) -> int | None:
         if arguments.word() != b"SAMPLES" or arguments.integer() < 0:
             raise CommandError(SYNTAX)
     entry = ctx.keys.find(key)
-    return None if entry is None else ENTRY_BYTES + BYTES_HEADER + len(key) + entry.size
+    return None if entry is None else footprint_of(entry)
 
 
 @command(
     "MEMORY STATS",
     since="4.0.0",
-    complexity="O(1)",
+    complexity="O(N) where N is the number of keys",
     tips="nondeterministic_output request_policy:all_shards response_policy:special",
 )
 def memory_stats(ctx: Context) -> dict[bytes, object]:
     """Returns details about memory usage."""
     space = ctx.keys.space
     keys = sum(len(database) for database in space.databases)
-    overhead = keys * ENTRY_BYTES
+    values = sum(entry.size for database in space.databases for entry in database.entries())
     return {
         b"total.allocated": space.used,
-        b"overhead.total": overhead,
+        b"overhead.total": space.used - values,
         b"keys.count": keys,
         b"keys.bytes-per-key": space.used // keys if keys else 0,
-        b"dataset.bytes": space.used - overhead,
-        b"dataset.percentage": (space.used - overhead) * 100 / space.used if space.used else 0.0,
+        b"dataset.bytes": values,
+        b"dataset.percentage": values * 100 / space.used if space.used else 0.0,
     }
 
 

@@ -26,9 +26,13 @@ from alcove.errors import (
     CommandError,
     wrong_arity,
 )
-from alcove.numeric import INT64_MAX, INT64_MIN, add_long_double, parse_int, parse_long_double
+from alcove.numeric import INT64_MIN, add_long_double, format_int, parse_int, parse_long_double
 from alcove.types.lcs import Lcs
 from alcove.values import OK
+
+# C variables of the compiled build.
+_GENERIC = events.GENERIC
+_STRING = events.STRING
 
 SET_DEADLINE = DEADLINE_WORDS | {b"KEEPTTL"}
 GETEX_DEADLINE = DEADLINE_WORDS | {b"PERSIST"}
@@ -63,7 +67,7 @@ def get(ctx: Context, key: bytes) -> bytes | None:
 def set_(ctx: Context, key: bytes, value: bytes, *options: bytes) -> object:
     """Sets the string value of a key, ignoring its type. The key is created if it doesn't exist."""
     if not options:
-        ctx.keys.put(key, value, events.STRING, b"set")
+        ctx.keys.put(key, value, _STRING, b"set")
         return OK
     return set_with_options(ctx, key, value, options)
 
@@ -96,10 +100,10 @@ def set_with_options(ctx: Context, key: bytes, value: bytes, options: Sequence[b
 
 def store(ctx: Context, key: bytes, value: bytes, expire_ms: int, keep_ttl: bool = False) -> None:
     """Sets a key with its deadline, if any, recorded as one command with an absolute time."""
-    entry = ctx.keys.put(key, value, events.STRING, b"set", keep_ttl)
+    entry = ctx.keys.put(key, value, _STRING, b"set", keep_ttl)
     if expire_ms:
         ctx.keys.set_deadline(entry, expire_ms)
-        ctx.keys.notify(events.GENERIC, b"expire", key)
+        ctx.keys.notify(_GENERIC, b"expire", key)
         ctx.record(b"SET", key, value, b"PXAT", b"%d" % expire_ms)
     else:
         ctx.record(b"SET", key, value)
@@ -144,7 +148,7 @@ def digest_operand(operand: bytes) -> bytes:
 def getset(ctx: Context, key: bytes, value: bytes) -> bytes | None:
     """Returns the previous string value of a key after setting it to a new value."""
     old = get(ctx, key)
-    ctx.keys.put(key, value, events.STRING, b"set")
+    ctx.keys.put(key, value, _STRING, b"set")
     ctx.record(b"SET", key, value)
     return old
 
@@ -181,11 +185,11 @@ def getex(ctx: Context, key: bytes, *options: bytes) -> bytes | None:
     if deadline.word == b"PERSIST":
         if entry.expire_ms != 0:
             ctx.keys.set_deadline(entry, 0)
-            ctx.keys.written(entry, events.GENERIC, b"persist", 1)
+            ctx.keys.written(entry, _GENERIC, b"persist", 1)
             ctx.record(b"PERSIST", key)
     elif expire_ms > ctx.now_ms:
         ctx.keys.set_deadline(entry, expire_ms)
-        ctx.keys.written(entry, events.GENERIC, b"expire", 1)
+        ctx.keys.written(entry, _GENERIC, b"expire", 1)
         ctx.record(b"PEXPIREAT", key, b"%d" % expire_ms)
     elif expire_ms:
         ctx.keys.remove(key)
@@ -205,7 +209,7 @@ def setnx(ctx: Context, key: bytes, value: bytes) -> int:
     """Sets the string value of a key only when the key doesn't exist."""
     if ctx.keys.find(key) is not None:
         return 0
-    ctx.keys.put(key, value, events.STRING, b"set")
+    ctx.keys.put(key, value, _STRING, b"set")
     return 1
 
 
@@ -294,7 +298,7 @@ def msetnx(ctx: Context, *pairs: bytes) -> int:
 
 def set_pairs(ctx: Context, pairs: Sequence[bytes]) -> None:
     for place in range(0, len(pairs), 2):
-        ctx.keys.put(pairs[place], pairs[place + 1], events.STRING, b"set")
+        ctx.keys.put(pairs[place], pairs[place + 1], _STRING, b"set")
 
 
 @command(
@@ -345,12 +349,12 @@ def append(ctx: Context, key: bytes, value: bytes) -> int:
     """Appends a string to the value of a key. Creates the key if it doesn't exist."""
     old = ctx.keys.edit_string(key)
     if old is None:
-        ctx.keys.put(key, value, events.STRING, b"append")
+        ctx.keys.put(key, value, _STRING, b"append")
         return len(value)
     check_length(ctx, len(old) + len(value))
     grown = own_buffer(ctx, key, old)
     grown += value
-    ctx.keys.changed(key, events.STRING, b"append")
+    ctx.keys.changed(key, _STRING, b"append")
     return len(grown)
 
 
@@ -372,13 +376,13 @@ def setrange(ctx: Context, key: bytes, offset: bytes, value: bytes) -> int:
     end = start + len(value)
     check_length(ctx, end)
     if old is None:
-        ctx.keys.put(key, bytearray(start) + value, events.STRING, b"setrange")
+        ctx.keys.put(key, bytearray(start) + value, _STRING, b"setrange")
         return end
     buffer = own_buffer(ctx, key, old)
     if len(buffer) < end:
         buffer.extend(bytes(end - len(buffer)))
     buffer[start:end] = value
-    ctx.keys.changed(key, events.STRING, b"setrange")
+    ctx.keys.changed(key, _STRING, b"setrange")
     return len(buffer)
 
 
@@ -461,10 +465,12 @@ def decrby(ctx: Context, key: bytes, decrement: bytes) -> int:
 def add(ctx: Context, key: bytes, increment: int) -> int:
     """Adds to the number at a key, within 64 bits."""
     value = ctx.keys.edit_string(key)
-    total = (0 if value is None else parse_int(bytes(value))) + increment
-    if not INT64_MIN <= total <= INT64_MAX:
-        raise CommandError(OVERFLOW)
-    ctx.keys.put(key, b"%d" % total, events.STRING, b"incrby", True)
+    total = increment if value is None else parse_int(bytes(value)) + increment
+    try:
+        digits = format_int(total)
+    except OverflowError:
+        raise CommandError(OVERFLOW) from None
+    ctx.keys.put(key, digits, _STRING, b"incrby", True)
     return total
 
 
@@ -476,7 +482,7 @@ def incrbyfloat(ctx: Context, key: bytes, increment: bytes) -> bytes:
     value = ctx.keys.edit_string(key)
     first = parse_long_double(b"0" if value is None else bytes(value))
     total = add_long_double(first, parse_long_double(increment))
-    ctx.keys.put(key, total, events.STRING, b"incrbyfloat", True)
+    ctx.keys.put(key, total, _STRING, b"incrbyfloat", True)
     ctx.record(b"SET", key, total, b"KEEPTTL")
     return total
 

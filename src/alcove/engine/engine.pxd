@@ -1,7 +1,5 @@
 cimport cython
 
-cimport cython
-
 from alcove.engine.clock cimport Clock
 from alcove.engine.context cimport Context
 from alcove.engine.declaration cimport Command, Registry
@@ -9,9 +7,7 @@ from alcove.engine.keyspace cimport Database, Keyspace
 from alcove.engine.lock cimport EngineLock
 from alcove.engine.session cimport Session
 
-cdef int _MUTED
 cdef object _CommandError, _Wait
-
 cdef int IN_MULTI, MUTED, NO_TOUCH, SUBSCRIBER, UNAUTHENTICATED
 cdef int GATE_LOADING, GATE_MAXMEMORY
 cdef unsigned long long DENYOOM, LOADING, NO_AUTH, NO_MULTI
@@ -42,9 +38,12 @@ cdef class Engine:
     cpdef object execute(self, Session session, list argv)
     cpdef enter(self)
     cpdef leave(self)
+    @cython.locals(command=Command, space=Keyspace, count=Py_ssize_t)
     cpdef object call(self, Session session, list argv)
-
     @cython.locals(space=Keyspace, context=Context, started_us="long long", dirty="long long")
     cpdef object run(self, Session session, Command command, list argv)
+    @cython.locals(flags="unsigned long long", gate=int)
+    cdef object _admit(self, Session session, Command command, list argv)
 
+@cython.locals(count=Py_ssize_t)
 cdef object invoke(object handler, Context context, list argv, int words)

@@ -53,7 +53,6 @@ from alcove.values import NO_REPLY, NULL_ARRAY, OK, QUEUED
 SLICE_US = 1000
 
 # C variables of the compiled build, which asks for them in every command.
-_MUTED = MUTED
 _CommandError = CommandError
 _Wait = Wait
 
@@ -227,7 +226,7 @@ class Engine:
             reply = self._park(session, reply)
         if space.ready:
             self._serve_ready()
-        if session.gate & _MUTED and reply is not PARKED and session.muted():
+        if session.gate & MUTED and reply is not PARKED and session.muted():
             return NO_REPLY
         return reply
 

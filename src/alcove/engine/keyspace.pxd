@@ -1,5 +1,10 @@
+cimport cython
+
 from alcove.engine.table cimport Entry, Table
 from alcove.types.limits cimport Limits
+
+cdef int EXPIRED, GENERIC, HASH, MISS, NEW
+cdef Py_ssize_t ENTRY_BYTES, BYTES_HEADER, DRAINED_AT_ONCE
 
 cdef class Keyspace:
     cdef public Limits limits
@@ -21,21 +26,34 @@ cdef class Database:
     cdef public Table table
     cdef readonly dict watchers, waiting
 
+    @cython.locals(entry=Entry)
     cpdef Entry find(self, bytes key)
+    @cython.locals(space=Keyspace, entry=Entry)
     cpdef Entry look(self, bytes key, bint touch=*)
+    @cython.locals(entry=Entry)
     cpdef object read(self, bytes key, type kind)
+    @cython.locals(entry=Entry)
     cpdef object read_string(self, bytes key)
+    @cython.locals(entry=Entry)
     cpdef object edit(self, bytes key, type kind)
+    @cython.locals(entry=Entry)
     cpdef object edit_string(self, bytes key)
+    @cython.locals(entry=Entry)
     cpdef object edit_or_create(self, bytes key, type kind)
     cpdef touch(self, Entry entry)
+    @cython.locals(entry=Entry)
     cpdef Entry add(self, bytes key, object value)
+    @cython.locals(entry=Entry)
     cpdef Entry put(self, bytes key, object value, int event_class, bytes event, bint keep_ttl=*)
     cpdef replace(self, bytes key, object value, int event_class, bytes event)
+    @cython.locals(entry=Entry)
     cpdef changed(self, bytes key, int event_class, bytes event, long long count=*)
+    @cython.locals(space=Keyspace, size=Py_ssize_t)
     cpdef written(self, Entry entry, int event_class, bytes event, long long count)
     cpdef signal(self, bytes key)
+    @cython.locals(space=Keyspace)
     cpdef notify(self, int event_class, bytes event, bytes key)
+    @cython.locals(entry=Entry)
     cpdef bint remove(self, bytes key, bytes event=*) except -1
     cpdef Entry take(self, bytes key)
     cpdef detach(self, Entry entry)
@@ -43,4 +61,5 @@ cdef class Database:
     cpdef expire(self, Entry entry)
     cpdef set_deadline(self, Entry entry, long long expire_ms)
 
+cpdef Py_ssize_t footprint_of(Entry entry)
 cpdef object string_of(Entry entry)

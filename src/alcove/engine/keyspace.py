@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from alcove.engine import events
+from alcove.engine.events import EXPIRED, GENERIC, HASH, MISS, NEW
 from alcove.engine.table import Entry, Table
 from alcove.errors import WRONG_TYPE, CommandError
 from alcove.types.limits import Limits
@@ -147,7 +147,7 @@ class Database:
         entry = self.find(key)
         if entry is None:
             space.misses += 1
-            self.notify(events.MISS, b"keymiss", key)
+            self.notify(MISS, b"keymiss", key)
             return None
         space.hits += 1
         if touch and space.touching:
@@ -213,7 +213,8 @@ class Database:
         entry = self.table.add(key, value)
         self.space.used += ENTRY_BYTES + BYTES_HEADER + len(key)
         entry.access = lfu_initial(self.space.now_ms) if self.space.lfu else self.space.now_ms // 1000
-        self.notify(events.NEW, b"new", key)
+        if self.space.event_mask & NEW:
+            self.notify(NEW, b"new", key)
         return entry
 
     def put(self, key: bytes, value: Any, event_class: int, event: bytes, keep_ttl: bool = False) -> Entry:
@@ -248,7 +249,7 @@ class Database:
         """Removes a container that lost its last element, with the event of a deletion; a stream may be empty."""
         if entry.value.type_name != b"stream":
             self.detach(entry)
-            self.notify(events.GENERIC, b"del", entry.key)
+            self.notify(GENERIC, b"del", entry.key)
 
     def written(self, entry: Entry, event_class: int, event: bytes, count: int) -> None:
         """What follows every write to a key: accounting, WATCH, waking, the event and the dirty counter."""
@@ -287,7 +288,7 @@ class Database:
             return False
         self.detach(entry)
         self.signal(key)
-        self.notify(events.GENERIC, event, key)
+        self.notify(GENERIC, event, key)
         self.space.dirty += 1
         return True
 
@@ -323,7 +324,7 @@ class Database:
 
     def unlink(self, entry: Entry) -> None:
         self.table.remove(entry)
-        self.space.used -= ENTRY_BYTES + BYTES_HEADER + len(entry.key) + entry.size
+        self.space.used -= footprint_of(entry)
 
     def flush(self) -> int:
         """Removes every key; how many there were. The old table is freed in slices."""
@@ -336,7 +337,7 @@ class Database:
         old, self.table = self.table, Table()
         for position in range(count):
             entry = old.at(position)
-            self.space.used -= ENTRY_BYTES + BYTES_HEADER + len(entry.key) + entry.size
+            self.space.used -= footprint_of(entry)
         self.space.dispose(old)
         return count
 
@@ -351,7 +352,7 @@ class Database:
         if space.recording:
             space.records.append((self.number, [b"DEL", key]))
         self.signal(key)
-        self.notify(events.EXPIRED, b"expired", key)
+        self.notify(EXPIRED, b"expired", key)
 
     def set_deadline(self, entry: Entry, expire_ms: int) -> None:
         """Sets the Unix time in milliseconds at which an entry expires, 0 for never. The caller signals the write."""
@@ -377,7 +378,7 @@ class Database:
             return
         if space.recording:
             space.records.append((self.number, [b"HDEL", entry.key, *fields]))
-        self.changed(entry.key, events.HASH, b"hexpired", 0)
+        self.changed(entry.key, HASH, b"hexpired", 0)
 
     # Walking
 
@@ -411,6 +412,11 @@ class Database:
     def entries(self) -> list[Entry]:
         """All live entries."""
         return self.scan(0, len(self.table))[1]
+
+
+def footprint_of(entry: Entry) -> int:
+    """The bytes of memory that a key takes with its value."""
+    return ENTRY_BYTES + BYTES_HEADER + len(entry.key) + entry.size
 
 
 def string_of(entry: Entry) -> Any:
