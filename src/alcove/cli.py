@@ -320,5 +320,7 @@ def elements_for_people(value: Any, prefix: bytes) -> bytes:
         if sign == b"#":
             key, element = element
             lines.append(for_people(key, inner)[:-1] + b" => ")
+            if element and type(element) in (list, dict):
+                lines.append(b"\n" + inner)
         lines.append(for_people(element, inner))
     return b"".join(lines)

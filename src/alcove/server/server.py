@@ -12,7 +12,7 @@ from alcove.commands.info import stats_section
 from alcove.engine.conf_file import load_options
 from alcove.engine.config import Config
 from alcove.engine.config_kinds import Refused
-from alcove.engine.engine import Engine
+from alcove.engine.engine import Engine, EngineClosed
 from alcove.engine.session import do_nothing
 from alcove.engine.settings import Settings
 from alcove.server.listeners import CannotListen, Listener, listen_tcp, listen_unix
@@ -154,7 +154,7 @@ class Server:
         return self._loop
 
     def __enter__(self) -> Self:
-        return self.start()
+        return self if self.running else self.start()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
@@ -168,6 +168,8 @@ class Server:
             # Here, and not in the compiled loop, Python runs signal handlers.
             while loop.turn():
                 pass
+        except EngineClosed as why:
+            log.info("The server ends: %s", why)
         finally:
             self._end(loop)
 
