@@ -46,11 +46,10 @@ cdef class Stream:
     @cython.locals(cursor=Cursor)
     cpdef object renew_first(self)
     cdef Py_ssize_t _remove_node(self, Py_ssize_t index) except -1
-    @cython.locals(node=Node, reach=bytes, deleted=int64_t, last=bytes, below=bytes, index=Py_ssize_t, whole=bint,
-                   length=int64_t)
+    @cython.locals(node=Node, reach=bytes, deleted=int64_t, last=bytes, index=Py_ssize_t, whole=bint, length=int64_t)
     cpdef tuple trim(self, int64_t maxlen, bytes minid, bint approximate, int64_t limit, int references)
     @cython.locals(node=Node, last=bytes, cursor=Cursor, stream_id=bytes)
-    cdef bytes _trim_within(self, Py_ssize_t index, int64_t maxlen, bytes minid, int references)
+    cdef bytes _trim_within(self, Py_ssize_t index, bint whole, int64_t maxlen, bytes minid, int references)
 
     cpdef Group group(self, bytes name)
     cpdef list groups(self)

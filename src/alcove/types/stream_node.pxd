@@ -1,7 +1,7 @@
 cimport cython
 from libc.stdint cimport int64_t, uint64_t
 
-from alcove.numeric cimport try_int
+from alcove.integers cimport try_int
 from alcove.types.stream_id cimport number, pack, text
 
 cdef int _DELETED, _SAME_FIELDS, _HEADER_BYTES, _END
