@@ -1,0 +1,144 @@
+"""redis-py's asynchronous client and pipeline over an engine in this process: see `clients`, their counterpart."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable
+from typing import Any, NoReturn
+
+import redis.asyncio
+from redis.asyncio.client import Pipeline as AsyncRedisPipeline
+from redis.asyncio.connection import ConnectionPool
+
+from alcove.client.aio_connection import AsyncEngineConnection
+from alcove.client.fast import NOT_OPEN, NOT_PLAIN, Fast, execute, transacted
+from alcove.engine.engine import Engine
+
+# A task whose commands never wait lets others run after this many.
+COMMANDS_IN_A_ROW = 64
+# What commands answer, none of which has to be awaited. To ask each response whether it is awaitable takes longer.
+NOT_AWAITABLE = frozenset((type(None), bool, int, float, bytes, str, list, dict, set, tuple))
+
+
+async def open_session(fast: Fast, pool: ConnectionPool) -> None:
+    """Opens a session for the short way, as redis-py makes a connection ready: authenticated, named, selected."""
+    connection = pool.connection_class(**pool.connection_kwargs)
+    await connection.connect()  # type: ignore[no-untyped-call]
+    # Another task may have been faster.
+    if fast.is_open():
+        await connection.disconnect()
+    else:
+        fast.use(connection)
+
+
+async def take_turns(fast: Fast) -> None:
+    """Lets other tasks run. It comes before a command, where a cancellation loses no reply."""
+    fast.in_a_row = 0
+    await asyncio.sleep(0)
+
+
+class Redis(redis.asyncio.Redis):
+    """redis-py's asynchronous client over an engine in this process: `alcove.asyncio.open` makes one.
+
+    Commands that need no connection of their own run at once, on a session that all tasks share; the others get a
+    connection from the pool, and wait in the event loop. When a waiting task is cancelled, what it waited for is left
+    to others; if it has been taken already, the task gets it, and is cancelled where it waits next.
+    """
+
+    _fast: Fast | None = None
+
+    def __init__(self, *, connection_pool: ConnectionPool, **options: Any) -> None:
+        super().__init__(connection_pool=connection_pool, **options)
+        over_engine = issubclass(connection_pool.connection_class, AsyncEngineConnection)
+        if over_engine and not self.single_connection_client:
+            self._fast = Fast(connection_pool)
+
+    @property
+    def engine(self) -> Engine:
+        """The engine that the client works on."""
+        engine: Engine = self.connection_pool.connection_kwargs["engine"]
+        return engine
+
+    def __repr__(self) -> str:
+        return f"<alcove.asyncio.Redis(db={self.connection_pool.connection_kwargs.get('db', 0)}) of {self.engine!r}>"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a client of an engine in this process cannot be pickled: the data is here")
+
+    async def aclose(self, close_connection_pool: bool | None = None) -> None:
+        """Ends all connections; the data stays, as long as a client of the engine is left, and so does the client."""
+        connection = self._fast and self._fast.drop()
+        if connection:
+            await connection.disconnect()
+        await super().aclose(close_connection_pool)
+
+    async def execute_command(self, *args: Any, **options: Any) -> Any:
+        fast = self._fast
+        if fast is not None:
+            fast.in_a_row += 1
+            if fast.in_a_row > COMMANDS_IN_A_ROW:
+                await take_turns(fast)
+            while (response := execute(fast, args, options, self.response_callbacks)) is NOT_OPEN:
+                await open_session(fast, self.connection_pool)
+            if type(response) in NOT_AWAITABLE:
+                return response
+            if response is not NOT_PLAIN:
+                return await settled(response)
+        return await super().execute_command(*args, **options)  # type: ignore[no-untyped-call]
+
+    def pipeline(self, transaction: bool = True, shard_hint: str | None = None) -> Pipeline:
+        return Pipeline(self._fast, self.connection_pool, self.response_callbacks, transaction, shard_hint)
+
+
+class Pipeline(AsyncRedisPipeline):
+    """redis-py's asynchronous pipeline; one of plain commands, watching nothing, runs in one go."""
+
+    _fast: Fast | None = None
+
+    def __init__(
+        self,
+        fast: Fast | None,
+        connection_pool: ConnectionPool,
+        response_callbacks: Any,
+        transaction: bool,
+        shard_hint: str | None,
+    ) -> None:
+        super().__init__(connection_pool, response_callbacks, transaction, shard_hint)
+        self._fast = fast
+
+    def execute_command(self, *args: Any, **options: Any) -> Any:
+        if not self.explicit_transaction and (self.watching or args[0] == "WATCH"):
+            return self.immediate_execute_command(*args, **options)  # type: ignore[no-untyped-call]
+        self.command_stack.append((args, options))
+        return self
+
+    async def execute(self, raise_on_error: bool = True) -> list[Any]:
+        fast = self._fast
+        commands: Any = self.command_stack
+        if fast is None or self.watching or not commands:
+            return await super().execute(raise_on_error)
+        plans = fast.plans(commands)
+        if plans is None:
+            return await super().execute(raise_on_error)
+        try:
+            await take_turns(fast)
+            if self.scripts:
+                await self.load_scripts()  # type: ignore[no-untyped-call]
+            if self.is_transaction or self.explicit_transaction:
+                while (replies := fast.transaction(commands, plans)) is None:
+                    await open_session(fast, self.connection_pool)
+                responses = transacted(self, commands, plans, replies, raise_on_error)
+                return [await settled(response) for response in responses]
+            while (replies := fast.pipeline(commands, plans, self.response_callbacks)) is None:
+                await open_session(fast, self.connection_pool)
+            responses = [await settled(response) for response in replies]
+            if raise_on_error:
+                self.raise_first_error(commands, responses)
+            return responses
+        finally:
+            await self.reset()  # type: ignore[no-untyped-call]
+
+
+async def settled(response: Any) -> Any:
+    """What a response callback returned, awaited if it is to be."""
+    return await response if isinstance(response, Awaitable) else response

@@ -1,0 +1,1 @@
+from alcove.client.fast cimport execute

@@ -1,0 +1,322 @@
+"""What an in-process connection has in place of a socket: a session of the engine, and an inbox of its replies.
+
+Commands go in as argument lists and run at once, in the thread that sends them, unless the session waits for the
+reply of an earlier one; then they stand behind it, and run when that reply is read. Replies and messages come into
+the inbox in the engine's order, from whatever thread runs the engine then.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import threading
+import time
+from abc import ABC, abstractmethod
+from collections import deque
+from queue import Empty, SimpleQueue
+from typing import Any, TypeAlias
+
+from redis._parsers.socket import SERVER_CLOSED_CONNECTION_ERROR
+from redis.exceptions import ConnectionError as RedisConnectionError
+
+from alcove.engine.blocking import PARKED
+from alcove.engine.engine import Engine, EngineClosed
+from alcove.engine.session import do_nothing, ignore
+from alcove.protocol.reader import ProtocolError, RequestReader
+from alcove.values import NO_REPLY
+
+# A reply and the protocol it was given on. The value None stands for the connection's end, NO_REPLY for one that is
+# not to be seen.
+Item: TypeAlias = tuple[Any, int]
+END: Item = (None, 0)
+
+
+class Link(ABC):
+    """One end of an in-process connection; the subclasses say how its replies are waited for."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self._backlog: deque[list[bytes]] = deque()
+        self._packed: RequestReader | None = None
+        enter(engine)
+        try:
+            session = engine.connect("embedded")
+        finally:
+            engine.leave()
+        self.session = session
+        session.address = f"embedded:{session.id}"
+        session.deliver = session.push = self.arrive
+        session.close = self._end
+
+    @property
+    def closed(self) -> bool:
+        return self.session.closing
+
+    # Commands
+
+    def sendall(self, command: list[bytes] | bytes) -> None:
+        """Takes an argument list, or bytes of the protocol with any number of commands, whole or in parts."""
+        commands = [command] if isinstance(command, list) else self._unpacked(command)
+        engine = self.engine
+        enter(engine)
+        try:
+            self.session.active_us = engine.clock.monotonic_us()
+            for argv in commands:
+                self._run(argv)
+        finally:
+            engine.leave()
+
+    def _run(self, argv: list[bytes]) -> None:
+        session = self.session
+        if session.closing:
+            raise BrokenPipeError(errno.EPIPE, "Broken pipe")
+        if self._backlog or session.blocked:
+            self._backlog.append(argv)
+        else:
+            self._call(argv)
+
+    def _call(self, argv: list[bytes]) -> None:
+        reply = self.engine.call(self.session, argv)
+        if reply is not NO_REPLY and reply is not PARKED:
+            self.arrive(reply)
+        if self.session.closing:
+            self._end()
+
+    def _unpacked(self, data: bytes) -> list[list[bytes]]:
+        """The commands that are whole with these bytes."""
+        reader = self._packed = self._packed or RequestReader()
+        reader.feed(bytes(data))
+        commands = []
+        try:
+            while (argv := reader.next()) is not None:
+                commands.append(argv)
+        except ProtocolError as error:
+            raise RedisConnectionError(str(error)) from error
+        return commands
+
+    def _catch_up(self) -> bool:
+        """Runs what stood behind a reply that has come; False when there was nothing to run."""
+        if not self._backlog:
+            return False
+        engine = self.engine
+        ran = False
+        enter(engine)
+        try:
+            while self._backlog and not self.session.blocked and not self.session.closing:
+                ran = True
+                self._call(self._backlog.popleft())
+        finally:
+            engine.leave()
+        return ran
+
+    # Replies
+
+    def arrive(self, value: Any) -> None:
+        """Puts a reply or a message into the inbox. Any thread; the engine's lock is held."""
+        self._put((value, self.session.protocol))
+
+    @abstractmethod
+    def _put(self, item: Item) -> None:
+        """Puts something into the inbox. Any thread."""
+
+    def _gone(self) -> RedisConnectionError:
+        """What a reader gets when there is nothing more to come."""
+        return RedisConnectionError(self.engine.closed or SERVER_CLOSED_CONNECTION_ERROR)
+
+    # The end
+
+    def close(self) -> None:
+        """Ends the connection from this side. It never waits, so that a finalizer may do it, in any thread."""
+        if not self.session.closing:
+            self._fall_silent()
+            self.engine.depart(self.session)
+            self._put(END)
+
+    def _end(self) -> None:
+        """Ends the connection from the engine's side, or because the session did not wait. The lock is held."""
+        self._fall_silent()
+        self.engine.disconnect(self.session)
+        self._put(END)
+
+    def _fall_silent(self) -> None:
+        session = self.session
+        session.closing = True
+        session.deliver = session.push = ignore
+        session.close = do_nothing
+        self._backlog.clear()
+
+    def _give_up(self) -> bool:
+        """Takes back what the session waits for; False if the reply has come meanwhile.
+
+        Both are decided under the lock, so that no element is popped for a reader that has left.
+        """
+        engine = self.engine
+        try:
+            engine.enter()
+        except EngineClosed:
+            return True
+        try:
+            if not self.session.blocked:
+                return False
+            self._end()
+            return True
+        finally:
+            engine.leave()
+
+
+class SyncLink(Link):
+    """The link of a connection whose reader is a thread."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._inbox: SimpleQueue[Item] = SimpleQueue()
+        # What was taken from the inbox only to see that there is something.
+        self._next: Item | None = None
+        super().__init__(engine)
+
+    def _put(self, item: Item) -> None:
+        self._inbox.put(item)
+
+    def shutdown(self, how: int) -> None:
+        """What redis-py calls before `close`."""
+        self.close()
+
+    def has_reply(self, timeout: float | None) -> bool:
+        """Whether there is something to read, waiting up to `timeout` seconds for it."""
+        if self._next is None:
+            self._next = self._take(timeout)
+        return self._next is not None
+
+    def receive(self, timeout: float | None, give_up: bool) -> Item | None:
+        """The next reply or message; None when there is none in `timeout` seconds, or ever without them.
+
+        With `give_up` the connection then ends if the session still waits, and what it waited for is not taken.
+        """
+        item, self._next = self._next or self._take(timeout), None
+        if item is None and give_up and self.session.blocked and not self._give_up():
+            item = self._take(0)
+        return item
+
+    def _take(self, timeout: float | None) -> Item | None:
+        until = None if timeout is None else time.monotonic() + timeout
+        while True:
+            item = self._poll()
+            if item is None:
+                if self._catch_up():
+                    continue
+                item = self._wait(until)
+                if item is None:
+                    return None
+            if item is END:
+                # For whoever reads after this.
+                self._inbox.put(END)
+                raise self._gone()
+            if item[0] is not NO_REPLY:
+                return item
+
+    def _poll(self) -> Item | None:
+        try:
+            return self._inbox.get_nowait()
+        except Empty:
+            return None
+
+    def _wait(self, until: float | None) -> Item | None:
+        if until is None:
+            return self._inbox.get()
+        try:
+            return self._inbox.get(timeout=max(until - time.monotonic(), 0))
+        except Empty:
+            return None
+
+
+class AsyncLink(Link):
+    """The link of a connection whose reader is a task. Only the event loop's thread reads."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._inbox: deque[Item] = deque()
+        self._loop = asyncio.get_running_loop()
+        self._thread = threading.get_ident()
+        self._waiter: asyncio.Future[None] | None = None
+        super().__init__(engine)
+
+    def _put(self, item: Item) -> None:
+        self._inbox.append(item)
+        waiter = self._waiter
+        if waiter is None:
+            return
+        if threading.get_ident() == self._thread:
+            wake(waiter)
+            return
+        try:
+            self._loop.call_soon_threadsafe(wake, waiter)
+        except RuntimeError:
+            # The loop is closed, and the reader gone with it.
+            self._waiter = None
+
+    def writelines(self, commands: list[list[bytes] | bytes]) -> None:
+        for command in commands:
+            self.sendall(command)
+
+    async def wait_closed(self) -> None:
+        """Closing is done at once."""
+
+    def has_reply(self) -> bool:
+        """Whether a read would not wait."""
+        return bool(self._inbox)
+
+    async def receive(self) -> Item:
+        """The next reply or message.
+
+        When the task is cancelled the session waits no longer. If its reply has come at that very moment, an element
+        may have been popped for it: then the reply is returned, and the cancellation strikes where the task waits
+        next.
+        """
+        while True:
+            while self._inbox:
+                item = self._inbox.popleft()
+                if item is END:
+                    self._inbox.append(END)
+                    raise self._gone()
+                if item[0] is not NO_REPLY:
+                    return item
+            if not self._catch_up():
+                await self._wait()
+
+    async def _wait(self) -> None:
+        waiter = self._waiter = self._loop.create_future()
+        blocked = self.session.blocked
+        try:
+            # Another thread may have put something there before it could see the waiter.
+            if not self._inbox:
+                await waiter
+        except asyncio.CancelledError:
+            if not blocked or self._give_up():
+                raise
+            task = asyncio.current_task()
+            if task is not None:
+                self._loop.call_soon(cancel_late, task)
+        finally:
+            self._waiter = None
+
+
+def wake(waiter: asyncio.Future[None]) -> None:
+    if not waiter.done():
+        waiter.set_result(None)
+
+
+def cancel_late(task: asyncio.Task[Any]) -> None:
+    """Repeats a cancellation that came too late for what it was to stop, unless it has been taken back meanwhile.
+
+    `asyncio.timeout` takes it back when the block ends in spite of it: then the result came in time.
+    """
+    if task.cancelling() and not task.done():
+        # The count of requests stays what it was: those who made them expect it.
+        task.uncancel()
+        task.cancel()
+
+
+def enter(engine: Engine) -> None:
+    """`engine.enter`, with the error that users of redis-py expect."""
+    try:
+        engine.enter()
+    except EngineClosed as error:
+        raise RedisConnectionError(str(error)) from None

@@ -1,0 +1,197 @@
+"""Opening engines: in memory, by name or new, and what a URL means, be it this process or a server somewhere."""
+
+from __future__ import annotations
+
+import inspect
+import threading
+import weakref
+from collections.abc import Mapping
+from os import PathLike, fspath
+from typing import Any, Final, NamedTuple
+from urllib.parse import parse_qs, unquote, urlsplit
+
+import redis
+import redis.asyncio
+from redis.backoff import NoBackoff
+from redis.connection import URL_QUERY_ARGUMENT_PARSERS, ConnectionPool
+from redis.retry import Retry
+
+import alcove.commands  # noqa: F401 (declares the commands)
+from alcove.client.clients import Redis
+from alcove.client.connection import EngineConnection
+from alcove.client.housekeeping import keep_house
+from alcove.engine.clock import Clock
+from alcove.engine.conf_file import load_options
+from alcove.engine.config import Config
+from alcove.engine.engine import Engine
+
+# What redis-py's clients are told of their connections; the rest of what they take is about networks.
+_OF_CONNECTIONS = """
+    db username password socket_timeout encoding encoding_errors decode_responses retry retry_on_error
+    retry_on_timeout max_connections health_check_interval client_name lib_name lib_version driver_info
+    redis_connect_func credential_provider protocol legacy_responses cache cache_config event_dispatcher
+"""
+OF_CONNECTIONS: Final = frozenset(_OF_CONNECTIONS.split())
+OF_CLIENTS: Final = frozenset(("single_connection_client", "event_dispatcher"))
+OF_NETWORKS: Final = (
+    frozenset(inspect.signature(redis.Redis.__init__).parameters)
+    - OF_CONNECTIONS
+    - OF_CLIENTS
+    - {"self", "connection_pool"}
+)
+# A connection costs next to nothing here, and every caller that blocks needs one.
+MOST_CONNECTIONS: Final = 2**31 - 1
+REMOTE: Final = frozenset(("redis", "rediss", "unix"))
+
+_named: weakref.WeakValueDictionary[str, Engine] = weakref.WeakValueDictionary()
+_naming = threading.Lock()
+
+
+def open(
+    path: str | PathLike[str] | None = None,
+    *,
+    engine: Any = None,
+    config: Mapping[str, object] | None = None,
+    clock: Clock | None = None,
+    **redis_options: Any,
+) -> Redis:
+    """A redis-py client over an engine in this process, a new and empty one unless `engine` says which.
+
+    `engine` is an `Engine`, or a client or server that has one. `config` are directives of redis.conf for a new
+    engine, such as `{"maxmemory": "1gb"}`, and `clock` is where it gets the time from. All else is what `redis.Redis`
+    takes, such as `decode_responses=True` or `db=3`; what is about a network has no effect. Unlike over a network,
+    reads do not time out unless `socket_timeout` says so.
+
+    The data is there as long as a client of the engine is. Raises ValueError for a path: durable storage is not
+    available yet.
+    """
+    engine = chosen_engine(path, engine, config, clock)
+    for_pool, for_client = split_options(redis_options)
+    for_pool.setdefault("retry", Retry(NoBackoff(), 1))
+    client = Redis(connection_pool=ConnectionPool(EngineConnection, engine=engine, **for_pool), **for_client)
+    client.auto_close_connection_pool = True
+    return client
+
+
+def from_url(url: str, **redis_options: Any) -> redis.Redis:
+    """The client that a URL means, so that a program grows from one process to a cluster by changing one string.
+
+        memory:               a new and empty engine in this process
+        memory:name           the engine of that name in this process, which lives as long as a client of it does
+        /a/folder, file:...   the same as `open` with this path
+        redis:// rediss:// unix://                          a server, by redis-py
+        redis+cluster:// rediss+cluster://, ?cluster=true   a cluster, by redis-py
+
+    Options can stand in the URL, as in `memory:?db=2&protocol=3`, where they win over those given by name.
+    """
+    place = parse_place(url)
+    if place.cluster:
+        from redis.cluster import RedisCluster
+
+        # Not a redis.Redis by its class, but by all that can be asked of it.
+        return RedisCluster.from_url(place.url, **redis_options)  # type: ignore[return-value]
+    if place.url:
+        return redis.Redis.from_url(place.url, **redis_options)
+    options = {**redis_options, **place.options}
+    if place.name:
+        options["engine"] = engine_named(place.name)
+    return open(place.path, **options)
+
+
+class Place(NamedTuple):
+    """What a URL means: a server or cluster (`url`), an engine in memory (`name`), or a folder (`path`)."""
+
+    url: str = ""
+    cluster: bool = False
+    name: str = ""
+    path: str | None = None
+    options: Mapping[str, Any] = {}
+
+
+def parse_place(url: str) -> Place:
+    scheme, colon, rest = url.partition(":")
+    scheme = scheme.lower()
+    network, _, kind = scheme.partition("+")
+    if network in REMOTE and colon and kind in ("", "cluster"):
+        url, asked = without_cluster(f"{network}:{rest}")
+        return Place(url=url, cluster=asked or kind == "cluster")
+    if scheme == "memory" and colon:
+        parts = urlsplit(rest)
+        return Place(name=unquote(parts.netloc + parts.path), options=query_options(parts.query))
+    if scheme == "file" and colon:
+        parts = urlsplit(rest)
+        return Place(path=unquote(parts.path), options=query_options(parts.query))
+    if rest.startswith("//"):
+        raise ValueError(
+            f"cannot open {url!r}: known are memory:, file:, a folder's path, redis://, rediss://, unix:// and "
+            "redis+cluster://"
+        )
+    return Place(path=url)
+
+
+def without_cluster(url: str) -> tuple[str, bool]:
+    """A URL of redis-py's, and whether its query, where that is not redis-py's word, asked for a cluster."""
+    base, _, query = url.partition("?")
+    words = query.split("&") if query else []
+    others = [word for word in words if not word.lower().startswith("cluster=")]
+    asked = any(word.lower() in ("cluster=true", "cluster=yes", "cluster=1") for word in words)
+    return base + ("?" + "&".join(others) if others else ""), asked
+
+
+def query_options(query: str) -> dict[str, Any]:
+    """The options in a URL, of the types that redis-py gives them."""
+    options: dict[str, Any] = {}
+    for name, values in parse_qs(query).items():
+        parse: Any = URL_QUERY_ARGUMENT_PARSERS.get(name, as_switch if name == "decode_responses" else str)
+        try:
+            options[name] = parse(values[0])
+        except (TypeError, ValueError):
+            raise ValueError(f"Invalid value for '{name}' in connection URL.") from None
+    return options
+
+
+def as_switch(word: str) -> bool:
+    return word.lower() in ("true", "yes", "1")
+
+
+def engine_named(name: str) -> Engine:
+    """The engine in memory that goes by a name in this process."""
+    with _naming:
+        engine = _named.get(name)
+        if engine is None or engine.closed is not None:
+            engine = _named[name] = Engine()
+        return engine
+
+
+def chosen_engine(
+    path: str | PathLike[str] | None, engine: Any, config: Mapping[str, object] | None, clock: Clock | None
+) -> Engine:
+    """The engine that a client is to work on, with its housekeeping done."""
+    if path is not None:
+        raise ValueError(
+            f"cannot open {fspath(path)!r}: durable storage is not available yet; alcove.open() opens an engine in "
+            "memory"
+        )
+    if engine is None:
+        settings = Config()
+        load_options(settings, config or {})
+        engine = Engine(settings, clock)
+    elif config is not None or clock is not None:
+        raise TypeError("an engine that is open has its configuration and its clock already")
+    elif not isinstance(engine, Engine):
+        engine = engine.engine
+    keep_house(engine)
+    return engine  # type: ignore[no-any-return]
+
+
+def split_options(options: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What redis-py's client takes, as what its pool takes and what is left for itself."""
+    for name in options:
+        if name not in OF_CONNECTIONS | OF_CLIENTS | OF_NETWORKS:
+            raise TypeError(f"redis.Redis takes no {name!r}")
+    for_pool = {name: value for name, value in options.items() if name in OF_CONNECTIONS}
+    if for_pool.get("retry_on_error") is None:
+        for_pool["retry_on_error"] = []
+    for_pool.setdefault("max_connections", MOST_CONNECTIONS)
+    for_pool.setdefault("socket_timeout", None)
+    return for_pool, {name: value for name, value in options.items() if name in OF_CLIENTS}
