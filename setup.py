@@ -11,6 +11,10 @@ from setuptools.command.build_ext import build_ext
 
 # The one list of compiled modules. A module with a `.pyx` beside its `.py` is a native twin: the `.pyx` is built.
 COMPILED = [
+    "alcove.client.aio_clients",
+    "alcove.client.arguments",
+    "alcove.client.clients",
+    "alcove.client.fast",
     "alcove.commands.bitmap",
     "alcove.commands.connection",
     "alcove.commands.expiration",
