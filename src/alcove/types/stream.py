@@ -7,7 +7,7 @@ bisection. Trimming takes whole nodes from the front: their places stay empty un
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 from alcove.types.limits import Limits
 from alcove.types.stream_group import UNKNOWN, Consumer, Group, Tally
@@ -133,16 +133,16 @@ class Stream:
                 high = middle - 1
         return low
 
-    def range(self, start: bytes, stop: bytes, count: int = -1, backwards: bool = False) -> list[list[object]]:
+    def range(self, start: bytes, stop: bytes, count: int = -1, backwards: bool = False) -> list[list[Any]]:
         """Up to `count` entries, as replies show them, from `start` to `stop` or the other way; -1 is for all."""
-        found: list[list[object]] = []
+        found: list[list[Any]] = []
         cursor = self.cursor(start, stop, backwards)
         while count != 0 and cursor.step():
             found.append(cursor.entry())
             count -= 1
         return found
 
-    def find(self, stream_id: bytes) -> list[object] | None:
+    def find(self, stream_id: bytes) -> list[Any] | None:
         """The entry with this ID, as replies show it, or None."""
         cursor = self.cursor(stream_id, stream_id)
         return cursor.entry() if cursor.step() else None
@@ -194,7 +194,8 @@ class Stream:
         """Deletes entries from the front until `maxlen` are left, or if that is -1 those below `minid`.
 
         Approximate trimming ends at the first node that it would not empty, and before it would delete more than
-        `limit` entries if that is not 0. Answers how many entries were deleted, and the ID of the last of them.
+        `limit` entries if that is not 0. Answers how many entries were deleted, and up to which ID entries were
+        deleted or dereferenced, `ZERO` if none were: trimming exactly what is below the next ID does the same again.
         """
         if not self._groups:
             references = KEEP_REFERENCES
@@ -216,10 +217,8 @@ class Stream:
             if approximate and not whole:
                 break
             length = self._length
-            below = self._trim_within(index, maxlen, minid, references)
-            if self._length < length:
-                deleted += length - self._length
-                last = below
+            last = max(last, self._trim_within(index, whole, maxlen, minid, references))
+            deleted += length - self._length
             if not whole and references != ACKNOWLEDGED:
                 break
             index = self._remove_node(index) if whole and node.live == 0 else index + 1
@@ -227,17 +226,17 @@ class Stream:
             self.renew_first()
         return deleted, last
 
-    def _trim_within(self, index: int, maxlen: int, minid: bytes, references: int) -> bytes:
-        """Trims entry by entry within one node, which stays even if it is empty; the ID of the last one deleted."""
+    def _trim_within(self, index: int, whole: bool, maxlen: int, minid: bytes, references: int) -> bytes:
+        """Trims one node entry by entry and leaves it in its place; answers as `trim` up to which ID."""
         node = self._node(index)
         last = ZERO
         cursor = Cursor(self._nodes, index, ZERO, LAST, False, True)
         while cursor.step() and cursor.index == index:
             stream_id = cursor.id()
-            if self._length <= maxlen or (maxlen < 0 and stream_id >= minid):
+            if not whole and (self._length <= maxlen or (maxlen < 0 and stream_id >= minid)):
                 break
-            if references == DROP_REFERENCES:
-                self.dereference(stream_id)
+            if references == DROP_REFERENCES and self.dereference(stream_id):
+                last = stream_id
             if not cursor.is_deleted() and (references != ACKNOWLEDGED or not self.needed(stream_id)):
                 node.delete(cursor.at)
                 self._length -= 1
@@ -293,9 +292,9 @@ class Stream:
             lowest = min(lowest, group.last_id)
         return lowest
 
-    def read_group(self, group: Group, consumer: Consumer | None, count: int, now_ms: int) -> list[list[object]]:
+    def read_group(self, group: Group, consumer: Consumer | None, count: int, now_ms: int) -> list[list[Any]]:
         """Delivers up to `count` new entries, -1 for all, to a group; they are pending for the consumer, if given."""
-        found: list[list[object]] = []
+        found: list[list[Any]] = []
         start = successor(group.last_id)
         if start is None:
             return found

@@ -13,7 +13,7 @@ and the two counts, which are kept as numbers and put before the rest by `Node.p
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from alcove.numeric import try_int
 from alcove.types.stream_id import number, pack, text
@@ -519,7 +519,7 @@ class Cursor:
         """The ID of the entry."""
         return pack(self.ms, self.seq)
 
-    def entry(self) -> list[object]:
+    def entry(self) -> list[Any]:
         """The entry as replies show it: the ID's text and the list of its fields and values."""
         return [text(self.id()), self.fields()]
 

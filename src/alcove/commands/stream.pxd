@@ -1,0 +1,2 @@
+from alcove.engine.context cimport Context
+from alcove.types.stream cimport Stream

@@ -1,0 +1,97 @@
+"""What commands that give entries to a consumer have in common, and what is recorded of it.
+
+Replay must bring about what reading and claiming did without their conditions, so it is recorded who has what:
+XGROUP CREATECONSUMER, XCLAIM for the entries that have the same time and count, XACK, and XGROUP SETID.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from alcove.engine import events
+from alcove.engine.context import Context
+from alcove.types.stream import Stream
+from alcove.types.stream_group import Consumer, Group
+from alcove.types.stream_id import successor, text
+from alcove.types.stream_records import SortedRecords
+
+# How many IDs one recorded command takes.
+BATCH: Final = 1000
+# How many pending entries are looked at in one go.
+PAGE: Final = 100
+
+
+def find_group(ctx: Context, key: bytes, name: bytes) -> tuple[Stream | None, Group | None]:
+    """The stream at a key and its group of this name, or None for what is not there."""
+    stream = ctx.keys.read(key, Stream)
+    return stream, None if stream is None else stream.group(name)
+
+
+def consumer_of(ctx: Context, key: bytes, group: Group, name: bytes) -> Consumer:
+    """The consumer that speaks, created if it is new."""
+    consumer = group.consumer(name)
+    if consumer is None:
+        consumer = create_consumer(ctx, key, group, name)
+    consumer.seen_ms = ctx.now_ms
+    return consumer
+
+
+def create_consumer(ctx: Context, key: bytes, group: Group, name: bytes) -> Consumer:
+    consumer = group.create_consumer(name, ctx.now_ms)
+    ctx.record(b"XGROUP", b"CREATECONSUMER", key, group.name, name)
+    ctx.keys.changed(key, events.STREAM, b"xgroup-createconsumer")
+    return consumer
+
+
+def walk(records: SortedRecords, start: bytes) -> Iterator[bytes]:
+    """The records from `start` on; those that were passed may be removed meanwhile."""
+    behind: bytes | None = start
+    while behind is not None:
+        page = records.page(behind, PAGE)
+        yield from page
+        behind = successor(page[-1][:16]) if page else None
+
+
+def record_position(ctx: Context, key: bytes, group: Group) -> None:
+    """Records how far a group has read."""
+    entries_read = b"%d" % group.entries_read
+    ctx.record(b"XGROUP", b"SETID", key, group.name, text(group.last_id), b"ENTRIESREAD", entries_read)
+
+
+class Deliveries:
+    """What one command gives to one consumer; `record` says it to the sinks."""
+
+    def __init__(self, ctx: Context, key: bytes, group: Group, consumer: Consumer) -> None:
+        self._ctx = ctx
+        self._key = key
+        self._group = group
+        self._consumer = consumer
+        # The texts of IDs by time and number of their delivery.
+        self._given: dict[tuple[int, int], list[bytes]] = {}
+        self._dropped: list[bytes] = []
+
+    def give(self, stream_id: bytes, time_ms: int, count: int) -> None:
+        """Makes an entry pending for the consumer."""
+        self._group.deliver(stream_id, self._consumer, time_ms, count)
+        self.gave([text(stream_id)], time_ms, count)
+
+    def gave(self, ids: list[bytes], time_ms: int, count: int) -> None:
+        """The entries of these IDs, as texts, have been made pending already."""
+        if self._ctx.keys.space.recording:
+            self._given.setdefault((time_ms, count), []).extend(ids)
+
+    def drop(self, stream_id: bytes) -> None:
+        """An entry that is no more is pending for no one."""
+        self._group.acknowledge(stream_id)
+        self._dropped.append(text(stream_id))
+
+    def record(self) -> None:
+        ctx, group = self._ctx, self._group
+        for (time_ms, count), ids in self._given.items():
+            facts = (b"TIME", b"%d" % time_ms, b"RETRYCOUNT", b"%d" % count, b"FORCE", b"JUSTID")
+            for at in range(0, len(ids), BATCH):
+                part = ids[at : at + BATCH]
+                ctx.record(b"XCLAIM", self._key, group.name, self._consumer.name, b"0", *part, *facts)
+        for at in range(0, len(self._dropped), BATCH):
+            ctx.record(b"XACK", self._key, group.name, *self._dropped[at : at + BATCH])
