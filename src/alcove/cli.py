@@ -320,7 +320,9 @@ def elements_for_people(value: Any, prefix: bytes) -> bytes:
         if sign == b"#":
             key, element = element
             lines.append(for_people(key, inner)[:-1] + b" => ")
-            if element and type(element) in (list, dict):
-                lines.append(b"\n" + inner)
-        lines.append(for_people(element, inner))
+        text = for_people(element, inner)
+        if sign == b"#" and isinstance(element, list | dict) and text.count(b"\n") > 1:
+            # Several lines begin on one of their own.
+            lines.append(b"\n" + inner)
+        lines.append(text)
     return b"".join(lines)
