@@ -1,2 +1,4 @@
 from alcove.engine.context cimport Context
+from alcove.numeric cimport parse_int
 from alcove.types.stream cimport Stream
+from alcove.types.stream_id cimport text

@@ -21,7 +21,8 @@ from alcove.commands.stream_errors import (
 )
 from alcove.engine.context import Context
 from alcove.errors import SYNTAX, CommandError
-from alcove.numeric import parse_int, try_int
+from alcove.integers import try_int
+from alcove.numeric import parse_int
 from alcove.types.stream import ACKNOWLEDGED, DROP_REFERENCES, KEEP_REFERENCES, Stream
 from alcove.types.stream_id import LAST, ZERO, pack, predecessor, successor, text
 

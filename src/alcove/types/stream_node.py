@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from typing import Any, TypeAlias
 
-from alcove.numeric import try_int
+from alcove.integers import try_int
 from alcove.types.stream_id import number, pack, text
 
 View: TypeAlias = bytes | bytearray
