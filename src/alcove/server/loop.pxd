@@ -15,7 +15,7 @@ cdef class Loop:
     cdef Clock clock
     cdef list _arrivals
     cdef long long _rest_us, _next_round_us, _accept_again_us
-    cdef object _alarm, _bell
+    cdef object _alarm, _bell, _alarm_lock
     cdef int _bell_fd
     cdef bint _ringing
     cdef object __weakref__

@@ -10,7 +10,7 @@ import errno
 import logging
 import socket
 from collections.abc import Iterable
-from threading import get_ident
+from threading import RLock, get_ident
 
 from alcove.engine.clock import Clock
 from alcove.engine.engine import Engine
@@ -78,6 +78,8 @@ class Loop:
         self._alarm.setblocking(False)
         self._bell.setblocking(False)
         self._bell_fd = self._bell.fileno()
+        # Who rings at the very end must not ring at somebody else's door. A signal handler may do so.
+        self._alarm_lock = RLock()
         self._ringing = False
         self.poller.add(self._bell_fd, _READ)
 
@@ -90,10 +92,12 @@ class Loop:
             self._ring()
 
     def _ring(self) -> None:
-        try:
-            self._alarm.send(b"\0")
-        except BlockingIOError:
-            log.debug("The alarm is ringing already")
+        with self._alarm_lock:
+            if self._alarm.fileno() >= 0:
+                try:
+                    self._alarm.send(b"\0")
+                except BlockingIOError:
+                    log.debug("The alarm is ringing already")
 
     def stop(self) -> None:
         """Ends `run` after this turn."""
@@ -330,8 +334,9 @@ class Loop:
             self.engine.lock.release()
             self.agenda.thread = 0
         self.poller.close()
-        self._alarm.close()
-        self._bell.close()
+        with self._alarm_lock:
+            self._alarm.close()
+            self._bell.close()
 
     def _say_farewell(self) -> None:
         """Sends the replies that are left to those who read them."""
