@@ -85,14 +85,6 @@ def unit_of(name: bytes) -> float:
     return unit_m
 
 
-def radius_of(radius: bytes, unit: bytes) -> tuple[float, float]:
-    """A radius and how many metres its unit has."""
-    length = parse_float(radius, RADIUS_NOT_A_NUMBER)
-    if length < 0:
-        raise CommandError(RADIUS_NEGATIVE)
-    return length, unit_of(unit)
-
-
 def place_of(score: float) -> list[bytes]:
     """Longitude and latitude as replies write them: 17 decimals, rounded, without zeros at the end."""
     return [written(geohash.longitude_of(score)), written(geohash.latitude_of(score))]
