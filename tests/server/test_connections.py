@@ -11,7 +11,7 @@ import pytest
 
 from alcove.engine.clock import ManualClock
 from alcove.errors import INTERNAL
-from alcove.server import loop
+from alcove.server import connection, loop
 from alcove.server.poller import SelectorPoller
 from alcove.server.server import Server
 from alcove.values import OK, PONG
@@ -149,6 +149,30 @@ def test_a_reply_without_a_form_is_no_reply(client: Client) -> None:
     client.socket.sendall(b"ODD\r\nPING\r\n")
     assert client.reply().text == INTERNAL
     assert client.reply() == PONG
+
+
+def test_a_message_without_a_form_concerns_only_its_receiver(client: Client, server: Server) -> None:
+    assert client.call("PING") == PONG
+    server.engine.sessions[1].push(object())
+    assert client.reply().text == INTERNAL
+    assert client.call("PING") == PONG
+
+
+def test_want_of_memory_ends_only_the_connection(
+    client: Client, connect: Connect, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    other = connect()
+    assert client.call("PING") == other.call("PING") == PONG
+    with monkeypatch.context() as patch:
+        patch.setattr(connection, "recv", no_memory)
+        client.send("PING")
+        assert client.is_closed()
+    assert "A connection failed in an unexpected way: id=1 " in caplog.text
+    assert other.call("PING") == PONG
+
+
+def no_memory(*arguments: object) -> bytes:
+    raise MemoryError
 
 
 @pytest.mark.parametrize(

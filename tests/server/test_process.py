@@ -93,6 +93,7 @@ def test_a_signal_ends_it_cleanly(run: Callable[..., Process], tmp_path: Path, n
     eventually(lambda: server.says("The server is now ready to accept connections at"))
     assert (tmp_path / "pid").read_text() == f"{server.popen.pid}\n"
     with Client(str(path)) as client:
+        server.popen.send_signal(signal.SIGHUP)
         assert client.call("PING") == PONG
         server.popen.send_signal(number)
         assert client.is_closed()

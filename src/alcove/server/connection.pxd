@@ -37,6 +37,7 @@ cdef class Connection:
     cpdef be_ready(self)
     cpdef be_unsent(self)
     cpdef leave(self)
+    cpdef give_up(self)
     cpdef bint is_idle_since(self, long long before_us)
 
     cdef _end_of_input(self)

@@ -165,6 +165,8 @@ class Connection:
                 commands += 1
         except ProtocolError as error:
             self._refuse(error)
+        except Exception:
+            self.give_up()
         if len(out) != 0 or session.closing:
             self.be_unsent()
 
@@ -239,9 +241,14 @@ class Connection:
             self.leave()
 
     def _write(self, value: Any) -> None:
+        """What cannot be written is this connection's misfortune alone, not of the command that brings it."""
         writer = self.writer
         writer.protocol = self.session.protocol
-        writer.write(value)
+        try:
+            writer.write(value)
+        except Exception:
+            log.exception("A reply could not be written")
+            writer.write(CommandError(INTERNAL))
         self.be_unsent()
 
     def buffers(self) -> dict[str, Any]:
@@ -350,6 +357,11 @@ class Connection:
         if not self.left:
             self.left = True
             self.agenda.leaving.append(self)
+
+    def give_up(self) -> None:
+        """After an unexpected failure, such as one of memory, others are served on."""
+        log.exception("A connection failed in an unexpected way: %s", self)
+        self.leave()
 
     def is_idle_since(self, before_us: int) -> bool:
         """Whether its client said nothing since then, and does not just wait for what it asked for."""

@@ -137,10 +137,13 @@ class Loop:
             if connection is None:
                 self._not_a_client(fd)
                 continue
-            if happened & _WRITE:
-                connection.flush()
-            if happened & ~_WRITE and not connection.ready:
-                connection.receive()
+            try:
+                if happened & _WRITE:
+                    connection.flush()
+                if happened & ~_WRITE and not connection.ready:
+                    connection.receive()
+            except Exception:
+                connection.give_up()
         engine.enter()
         try:
             self._work()
@@ -214,7 +217,10 @@ class Loop:
         agenda.unsent = []
         for connection in unsent:
             connection.unsent = False
-            connection.flush()
+            try:
+                connection.flush()
+            except Exception:
+                connection.give_up()
 
     # Coming
 

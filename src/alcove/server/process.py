@@ -230,6 +230,9 @@ class Signals:
         signal.set_wakeup_fd(self._server.alarm_fd(), warn_on_full_buffer=False)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._received)
+        if hasattr(signal, "SIGHUP"):
+            # The terminal it was started from may go.
+            signal.signal(signal.SIGHUP, signal.SIG_IGN)
 
     def __exit__(self, *raised: object) -> None:
         signal.set_wakeup_fd(-1)
