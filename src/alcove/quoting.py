@@ -18,8 +18,8 @@ _ARGUMENT = re.compile(
     )""",
     re.VERBOSE | re.DOTALL,
 )
-# A line without quotes, and without the two blanks that end no bare word.
-_PLAIN = re.compile(rb"[^\"'\v\f]*")
+# Quotes, NUL, and the two blanks that end no bare word: a line without them is split at its blanks.
+_SPECIAL = frozenset(b"\"'\0\v\f")
 _ESCAPE = re.compile(rb"\\(?:x([0-9a-fA-F]{2})|(.))", re.DOTALL)
 _UNESCAPED: Final = {b"n": b"\n", b"r": b"\r", b"t": b"\t", b"b": b"\b", b"a": b"\a"}
 
@@ -30,9 +30,9 @@ def split_words(line: bytes) -> list[bytes] | None:
     `"..."` knows `\n \r \t \b \a \xHH`, and a backslash before any other byte means that byte; `'...'` knows `\'`
     alone. Behind a closing quote a blank or the end must follow. As on the real server a NUL ends the line.
     """
-    line = line.partition(b"\0")[0]
-    if _PLAIN.fullmatch(line) is not None:
+    if _SPECIAL.isdisjoint(line):
         return line.split()
+    line = line.partition(b"\0")[0]
     args = []
     pos = _skip_blanks(line, 0)
     while pos < len(line):

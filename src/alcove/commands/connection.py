@@ -53,11 +53,14 @@ CLIENT_TYPES = {
 )
 def ping(ctx: Context, *message: bytes) -> object:
     """Returns the server's liveliness response."""
+    session = ctx.session
+    if session.gate & SUBSCRIBER and session.protocol == 2 and len(message) <= 1:
+        return [b"pong", *(message or (b"",))]
+    if not message:
+        return PONG
     if len(message) > 1:
         raise CommandError(wrong_arity("ping"))
-    if ctx.session.gate & SUBSCRIBER and ctx.session.protocol == 2:
-        return [b"pong", *(message or (b"",))]
-    return message[0] if message else PONG
+    return message[0]
 
 
 @command("ECHO message", flags="loading stale fast", since="1.0.0", complexity="O(1)")

@@ -1,4 +1,6 @@
 from alcove.engine.context cimport Context
 from alcove.engine.table cimport Entry
+from alcove.integers cimport format_int
+from alcove.numeric cimport parse_int
 
 cdef int _GENERIC, _STRING

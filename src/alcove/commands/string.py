@@ -297,8 +297,9 @@ def msetnx(ctx: Context, *pairs: bytes) -> int:
 
 
 def set_pairs(ctx: Context, pairs: Sequence[bytes]) -> None:
-    for place in range(0, len(pairs), 2):
-        ctx.keys.put(pairs[place], pairs[place + 1], _STRING, b"set")
+    each = iter(pairs)
+    for key, value in zip(each, each, strict=True):
+        ctx.keys.put(key, value, _STRING, b"set")
 
 
 @command(
@@ -329,8 +330,9 @@ def msetex(ctx: Context, numkeys: bytes, *rest: bytes) -> int:
     expire_ms = deadline.resolve(ctx.now_ms, "msetex")
     if condition and not all(holds(ctx, key, condition, b"") for key in pairs[::2]):
         return 0
-    for place in range(0, len(pairs), 2):
-        store(ctx, pairs[place], pairs[place + 1], expire_ms, deadline.word == b"KEEPTTL")
+    each = iter(pairs)
+    for key, value in zip(each, each, strict=True):
+        store(ctx, key, value, expire_ms, deadline.word == b"KEEPTTL")
     return 1
 
 
@@ -465,7 +467,9 @@ def decrby(ctx: Context, key: bytes, decrement: bytes) -> int:
 def add(ctx: Context, key: bytes, increment: int) -> int:
     """Adds to the number at a key, within 64 bits."""
     value = ctx.keys.edit_string(key)
-    total = increment if value is None else parse_int(bytes(value)) + increment
+    if type(value) is bytearray:
+        value = bytes(value)
+    total = increment if value is None else parse_int(value) + increment
     try:
         digits = format_int(total)
     except OverflowError:
