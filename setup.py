@@ -19,6 +19,7 @@ COMPILED = [
     "alcove.commands.connection",
     "alcove.commands.expiration",
     "alcove.commands.generic",
+    "alcove.commands.geo",
     "alcove.commands.hyperloglog",
     "alcove.commands.info",
     "alcove.commands.server",

@@ -70,6 +70,10 @@ BUSY_KEY: Final = "BUSYKEY Target key name already exists."
 LCS_WRONG_TYPE: Final = "ERR The specified keys must contain string values"
 LCS_TOO_BIG: Final = "ERR Insufficient memory, transient memory for LCS exceeds proto-max-bulk-len"
 LEN_AND_IDX: Final = "ERR If you want both the length and indexes, please just use IDX."
+NUMKEYS_TOO_LOW: Final = "ERR numkeys should be greater than 0"
+COUNT_TOO_LOW: Final = "ERR count should be greater than 0"
+LIMIT_NEGATIVE: Final = "ERR LIMIT can't be negative"
+COUNT_RANGE: Final = "ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807"
 INVALID_NUMKEYS: Final = "ERR invalid numkeys value"
 INVALID_DIGEST: Final = "ERR IFDEQ/IFDNE digest must be exactly 16 hexadecimal characters"
 
@@ -101,6 +105,28 @@ NO_SPECIFIED_KEY: Final = "ERR The specified key does not exist"
 
 # SORT
 NOT_A_WEIGHT: Final = "ERR One or more scores can't be converted into double"
+
+# Sorted sets and places
+NX_AND_XX: Final = "ERR XX and NX options at the same time are not compatible"
+GT_LT_AND_NX: Final = "ERR GT, LT, and/or NX options at the same time are not compatible"
+INCR_TAKES_ONE: Final = "ERR INCR option supports a single increment-element pair"
+SCORE_IS_NAN: Final = "ERR resulting score is not a number (NaN)"
+NOT_SCORE_BOUNDS: Final = "ERR min or max is not a float"
+NOT_LEX_BOUNDS: Final = "ERR min or max not valid string range item"
+LIMIT_WITHOUT_BY: Final = "ERR syntax error, LIMIT is only supported in combination with either BYSCORE or BYLEX"
+WITHSCORES_BY_LEX: Final = "ERR syntax error, WITHSCORES not supported in combination with BYLEX"
+WEIGHT_NOT_A_FLOAT: Final = "ERR weight value is not a float"
+UNKNOWN_UNIT: Final = "ERR unsupported unit provided. please use M, KM, FT, MI"
+RADIUS_NOT_A_NUMBER: Final = "ERR need numeric radius"
+RADIUS_NEGATIVE: Final = "ERR radius cannot be negative"
+WIDTH_NOT_A_NUMBER: Final = "ERR need numeric width"
+HEIGHT_NOT_A_NUMBER: Final = "ERR need numeric height"
+BOX_NEGATIVE: Final = "ERR height or width cannot be negative"
+VERTICES_NOT_A_NUMBER: Final = "ERR invalid number of vertices"
+TOO_FEW_VERTICES: Final = "ERR GEOSEARCH BYPOLYGON must have at least 3 vertices"
+NO_SUCH_PLACE: Final = "ERR could not decode requested zset member"
+PLACES_TOO_LOW: Final = "ERR COUNT must be > 0"
+ANY_WITHOUT_COUNT: Final = "ERR the ANY argument requires COUNT argument"
 
 # Sessions and transactions
 NO_AUTH: Final = "NOAUTH Authentication required."
@@ -210,6 +236,26 @@ def bad_client_info(option: str) -> str:
 
 def unknown_client_type(name: bytes) -> str:
     return f"ERR Unknown client type '{shown(name)}'"
+
+
+def no_input_key(name: str) -> str:
+    return f"ERR at least 1 input key is needed for '{name}' command"
+
+
+def bad_coordinates(longitude: float, latitude: float) -> str:
+    return f"ERR invalid longitude,latitude pair {longitude:f},{latitude:f}"
+
+
+def with_and_store(name: str) -> str:
+    return f"ERR {name} is not compatible with WITHDIST, WITHHASH and WITHCOORD options"
+
+
+def no_middle(name: str) -> str:
+    return f"ERR exactly one of FROMMEMBER or FROMLONLAT can be specified for {name}"
+
+
+def no_shape(name: str) -> str:
+    return f"ERR exactly one of BYRADIUS, BYBOX and BYPOLYGON can be specified for {name}"
 
 
 def no_such_user(name: bytes) -> str:

@@ -70,6 +70,13 @@ def parse_bounded(data: bytes, low: int, high: int, error: str) -> int:
 
 def try_float(data: bytes) -> float | None:
     """The double that `data` spells, as strtod reads it: no blanks, no NaN, no overflow, no underflow to zero."""
+    whole = try_int(data)
+    if whole is not None:
+        return float(whole)
+    if _is_plain_decimal(data):
+        number = float(data)
+        if number != 0 and math.isfinite(number):
+            return number
     if _FLOAT.fullmatch(data) is None:
         return None
     text = data.decode("ascii").lower()
@@ -87,6 +94,21 @@ def try_float(data: bytes) -> float | None:
     if number == 0 and _NONZERO_DIGIT.search(mantissa.encode()) is not None:
         return None
     return number
+
+
+def _is_plain_decimal(data: bytes) -> bool:
+    """Whether `data` is digits with one point among them, perhaps behind a minus: what Python reads as C does."""
+    size = len(data)
+    digits = data
+    points = 0
+    start = 1 if size and digits[0] == 45 else 0
+    for place in range(start, size):
+        digit = digits[place]
+        if digit == 46:
+            points += 1
+        elif digit < 48 or digit > 57:
+            return False
+    return points == 1 and size - start > 1
 
 
 def parse_float(data: bytes, error: str = NOT_A_FLOAT) -> float:

@@ -10,6 +10,7 @@ protocols apart; handlers never do.
 | `Status`       | simple string               | simple string       |
 | `Verbatim`     | bulk string                 | verbatim, txt       |
 | `BigNumber`    | bulk string                 | big number          |
+| `Decimal`      | bulk string                 | double              |
 | `int`          | integer                     | integer             |
 | `float`        | bulk string                 | double              |
 | `bool`         | integer 1 or 0              | boolean             |
@@ -43,6 +44,12 @@ class Verbatim(bytes):
 
 class BigNumber(bytes):
     """The decimal digits of an integer that may not fit 64 bits."""
+
+    __slots__ = ()
+
+
+class Decimal(bytes):
+    """A number written with more digits than a double's shortest form has, such as a coordinate."""
 
     __slots__ = ()
 

@@ -19,7 +19,7 @@ from alcove.protocol.output import OutputBuffer
 from alcove.protocol.replies import ReplyReader
 from alcove.protocol.shape import decoder, shape
 from alcove.protocol.writer import ReplyWriter
-from alcove.values import NO_REPLY, NULL_ARRAY, OK, BigNumber, Members, Pairs, Push, Status, Verbatim
+from alcove.values import NO_REPLY, NULL_ARRAY, OK, BigNumber, Decimal, Members, Pairs, Push, Status, Verbatim
 
 TEXT = st.binary(max_size=20) | st.text(max_size=10).map(str.encode)
 LINE = TEXT.map(lambda data: data.replace(b"\r", b"").replace(b"\n", b""))
@@ -49,6 +49,7 @@ SCALARS = st.one_of(
     LINE.map(Status),
     TEXT.map(Verbatim),
     st.integers().map(lambda number: BigNumber(b"%d" % number)),
+    st.floats(-180, 180).map(lambda number: Decimal(b"%.17f" % number)),
     ERRORS.map(CommandError),
 )
 
@@ -81,6 +82,8 @@ def on_the_wire(value: Any, resp3: bool) -> Any:
         return value if resp3 else format_double(value)
     if isinstance(value, bool):
         return value if resp3 else int(value)
+    if isinstance(value, Decimal):
+        return float(value) if resp3 else bytes(value)
     if isinstance(value, bytearray) or (isinstance(value, (Verbatim, BigNumber)) and not resp3):
         return bytes(value)
     if value is NULL_ARRAY:

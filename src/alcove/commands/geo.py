@@ -9,24 +9,30 @@ from alcove.commands.sorted_set_range import store
 from alcove.engine.arguments import Arguments
 from alcove.engine.context import Context
 from alcove.engine.declaration import command
-from alcove.errors import SYNTAX, CommandError
+from alcove.errors import (
+    ANY_WITHOUT_COUNT,
+    BOX_NEGATIVE,
+    HEIGHT_NOT_A_NUMBER,
+    NO_SUCH_PLACE,
+    PLACES_TOO_LOW,
+    RADIUS_NEGATIVE,
+    RADIUS_NOT_A_NUMBER,
+    SYNTAX,
+    TOO_FEW_VERTICES,
+    UNKNOWN_UNIT,
+    VERTICES_NOT_A_NUMBER,
+    WIDTH_NOT_A_NUMBER,
+    CommandError,
+    bad_coordinates,
+    no_middle,
+    no_shape,
+    with_and_store,
+)
 from alcove.numeric import INT64_MIN, parse_bounded, parse_float, parse_int
 from alcove.types import geohash
 from alcove.types.geohash import Area, Box, Circle, Polygon
 from alcove.types.sorted_set import SortedSet
-from alcove.values import NULL_ARRAY
-
-UNKNOWN_UNIT: Final = "ERR unsupported unit provided. please use M, KM, FT, MI"
-RADIUS_NOT_A_NUMBER: Final = "ERR need numeric radius"
-RADIUS_NEGATIVE: Final = "ERR radius cannot be negative"
-WIDTH_NOT_A_NUMBER: Final = "ERR need numeric width"
-HEIGHT_NOT_A_NUMBER: Final = "ERR need numeric height"
-BOX_NEGATIVE: Final = "ERR height or width cannot be negative"
-VERTICES_NOT_A_NUMBER: Final = "ERR invalid number of vertices"
-TOO_FEW_VERTICES: Final = "ERR GEOSEARCH BYPOLYGON must have at least 3 vertices"
-NO_SUCH_MEMBER: Final = "ERR could not decode requested zset member"
-COUNT_TOO_LOW: Final = "ERR COUNT must be > 0"
-ANY_WITHOUT_COUNT: Final = "ERR the ANY argument requires COUNT argument"
+from alcove.values import NULL_ARRAY, Decimal
 
 UNITS_M: Final = {b"M": 1.0, b"KM": 1000.0, b"FT": 0.3048, b"MI": 1609.34}
 
@@ -50,22 +56,6 @@ STEP: Final = 256
 Found: TypeAlias = tuple[float, bytes, float]
 
 
-def bad_coordinates(longitude: float, latitude: float) -> str:
-    return f"ERR invalid longitude,latitude pair {longitude:f},{latitude:f}"
-
-
-def with_and_store(name: str) -> str:
-    return f"ERR {name} is not compatible with WITHDIST, WITHHASH and WITHCOORD options"
-
-
-def no_middle(name: str) -> str:
-    return f"ERR exactly one of FROMMEMBER or FROMLONLAT can be specified for {name}"
-
-
-def no_shape(name: str) -> str:
-    return f"ERR exactly one of BYRADIUS, BYBOX and BYPOLYGON can be specified for {name}"
-
-
 # Numbers, as they are read and written here
 
 
@@ -85,13 +75,13 @@ def unit_of(name: bytes) -> float:
     return unit_m
 
 
-def place_of(score: float) -> list[bytes]:
+def place_of(score: float) -> list[Decimal]:
     """Longitude and latitude as replies write them: 17 decimals, rounded, without zeros at the end."""
     return [written(geohash.longitude_of(score)), written(geohash.latitude_of(score))]
 
 
-def written(degrees: float) -> bytes:
-    return (f"{degrees:.17f}".rstrip("0").rstrip(".")).encode()
+def written(degrees: float) -> Decimal:
+    return Decimal(f"{degrees:.17f}".rstrip("0").rstrip(".").encode())
 
 
 def written_distance(distance: float) -> bytes:
@@ -207,7 +197,7 @@ class Search:
         elif word == b"COUNT" and words:
             self.count = parse_int(words.take())
             if self.count <= 0:
-                raise CommandError(COUNT_TOO_LOW)
+                raise CommandError(PLACES_TOO_LOW)
         else:
             return False
         return True
@@ -246,7 +236,7 @@ class Search:
         if self.zset is not None:
             score = self.zset.score(member)
             if score is None:
-                raise CommandError(NO_SUCH_MEMBER)
+                raise CommandError(NO_SUCH_PLACE)
             self.longitude, self.latitude = geohash.longitude_of(score), geohash.latitude_of(score)
 
     def take_radius(self, radius: bytes, unit: bytes) -> None:

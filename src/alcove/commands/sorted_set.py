@@ -14,8 +14,15 @@ from alcove.engine.context import Context
 from alcove.engine.declaration import command
 from alcove.engine.glob import matches
 from alcove.errors import (
+    COUNT_RANGE,
+    COUNT_TOO_LOW,
+    GT_LT_AND_NX,
+    INCR_TAKES_ONE,
     NEGATIVE,
+    NUMKEYS_TOO_LOW,
+    NX_AND_XX,
     OUT_OF_RANGE,
+    SCORE_IS_NAN,
     SYNTAX,
     TIMEOUT_NEGATIVE,
     TIMEOUT_NOT_FLOAT,
@@ -27,14 +34,6 @@ from alcove.errors import (
 from alcove.numeric import INT64_MAX, format_double, parse_bounded, parse_float, parse_int, parse_long_double
 from alcove.types.sorted_set import ADDED, CHANGED, SAME, SortedSet
 from alcove.values import NULL_ARRAY, Pairs
-
-NX_AND_XX: Final = "ERR XX and NX options at the same time are not compatible"
-GT_LT_AND_NX: Final = "ERR GT, LT, and/or NX options at the same time are not compatible"
-INCR_TAKES_ONE: Final = "ERR INCR option supports a single increment-element pair"
-SCORE_IS_NAN: Final = "ERR resulting score is not a number (NaN)"
-NUMKEYS_TOO_LOW: Final = "ERR numkeys should be greater than 0"
-COUNT_TOO_LOW: Final = "ERR count should be greater than 0"
-RANDOM_COUNT_RANGE: Final = f"ERR value is out of range, value must between {-INT64_MAX} and {INT64_MAX}"
 
 # The options of ZADD, as bits.
 NX: Final = 1
@@ -457,7 +456,7 @@ def zrandmember(ctx: Context, key: bytes, *options: bytes) -> object:
         return None if zset is None else zset.member_at(one_position(len(zset)))
     count = parse_int(options[0])
     if count < -INT64_MAX:
-        raise CommandError(RANDOM_COUNT_RANGE)
+        raise CommandError(COUNT_RANGE)
     if len(options) > 2 or (len(options) == 2 and options[1].upper() != b"WITHSCORES"):
         raise CommandError(SYNTAX)
     if len(options) == 2 and abs(count) > INT64_MAX // 2:

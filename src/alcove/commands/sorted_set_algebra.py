@@ -8,7 +8,14 @@ from alcove.commands.sorted_set_range import store
 from alcove.engine.arguments import Arguments
 from alcove.engine.context import Context
 from alcove.engine.declaration import command
-from alcove.errors import SYNTAX, WRONG_TYPE, CommandError
+from alcove.errors import (
+    LIMIT_NEGATIVE,
+    SYNTAX,
+    WEIGHT_NOT_A_FLOAT,
+    WRONG_TYPE,
+    CommandError,
+    no_input_key,
+)
 from alcove.numeric import INT64_MAX, parse_bounded, parse_float, parse_int
 from alcove.types.set import Set
 from alcove.types.sorted_set import SortedSet
@@ -16,19 +23,12 @@ from alcove.values import Pairs
 
 GROUP = "sorted-set"
 
-WEIGHT_NOT_A_FLOAT: Final = "ERR weight value is not a float"
-LIMIT_NEGATIVE: Final = "ERR LIMIT can't be negative"
-
 SUM: Final = b"SUM"
 MIN: Final = b"MIN"
 MAX: Final = b"MAX"
 
 Scores: TypeAlias = dict[bytes, float]
 ScoredPairs: TypeAlias = list[tuple[bytes, float]]
-
-
-def no_input_key(name: str) -> str:
-    return f"ERR at least 1 input key is needed for '{name}' command"
 
 
 # Inputs

@@ -12,17 +12,19 @@ from alcove.engine import events
 from alcove.engine.arguments import Arguments
 from alcove.engine.context import Context
 from alcove.engine.declaration import command
-from alcove.errors import SYNTAX, CommandError
+from alcove.errors import (
+    LIMIT_WITHOUT_BY,
+    NOT_LEX_BOUNDS,
+    NOT_SCORE_BOUNDS,
+    SYNTAX,
+    WITHSCORES_BY_LEX,
+    CommandError,
+)
 from alcove.numeric import parse_int, try_float
 from alcove.types.sorted_set import SortedSet
 from alcove.values import Pairs
 
 GROUP = "sorted-set"
-
-NOT_SCORE_BOUNDS: Final = "ERR min or max is not a float"
-NOT_LEX_BOUNDS: Final = "ERR min or max not valid string range item"
-LIMIT_WITHOUT_BY: Final = "ERR syntax error, LIMIT is only supported in combination with either BYSCORE or BYLEX"
-WITHSCORES_BY_LEX: Final = "ERR syntax error, WITHSCORES not supported in combination with BYLEX"
 
 # How bounds without an end are written; they are the most frequent of all.
 INFINITIES: Final = {b"+inf": math.inf, b"-inf": -math.inf, b"inf": math.inf}

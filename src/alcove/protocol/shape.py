@@ -11,7 +11,7 @@ from typing import Any, Final, TypeAlias
 
 from alcove.errors import CommandError
 from alcove.numeric import format_double
-from alcove.values import NO_REPLY, NULL_ARRAY, BigNumber, Members, Pairs, Push, Status, Verbatim
+from alcove.values import NO_REPLY, NULL_ARRAY, BigNumber, Decimal, Members, Pairs, Push, Status, Verbatim
 
 # How deep replies may nest: about what redis-py's parser manages before Python's own limit stops it.
 _MAX_DEPTH: Final = 400
@@ -74,6 +74,8 @@ def _shape(value: Any, resp3: bool, decode: Decode, parse_error: ParseError, dep
     if kind is BigNumber:
         # The parser's own `int`, so that both read the same digits alike.
         return int(value) if resp3 else _text(value[:], decode)
+    if kind is Decimal:
+        return float(value) if resp3 else _text(value[:], decode)
     if value is NULL_ARRAY:
         return None
     if isinstance(value, CommandError):

@@ -12,7 +12,7 @@ from typing import Any
 from alcove.errors import CommandError
 from alcove.numeric import format_double
 from alcove.protocol.output import OutputBuffer
-from alcove.values import NO_REPLY, NULL_ARRAY, BigNumber, Members, Pairs, Push, Status, Verbatim
+from alcove.values import NO_REPLY, NULL_ARRAY, BigNumber, Decimal, Members, Pairs, Push, Status, Verbatim
 
 # C variables of the compiled build, which compares with them for every value.
 _STATUS = Status
@@ -79,6 +79,11 @@ class ReplyWriter:
         elif kind is BigNumber:
             if resp3:
                 out.line(b"(", value)
+            else:
+                out.bulk(value)
+        elif kind is Decimal:
+            if resp3:
+                out.line(b",", value)
             else:
                 out.bulk(value)
         elif isinstance(value, CommandError):
