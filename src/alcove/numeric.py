@@ -24,6 +24,7 @@ __all__ = [
     "parse_float",
     "parse_int",
     "parse_long_double",
+    "strtod",
     "try_float",
     "try_int",
 ]
@@ -69,31 +70,33 @@ def parse_bounded(data: bytes, low: int, high: int, error: str) -> int:
 
 
 def try_float(data: bytes) -> float | None:
-    """The double that `data` spells, as strtod reads it: no blanks, no NaN, no overflow, no underflow to zero."""
+    """The double that `data` spells: as `strtod` reads it, but no overflow and no underflow to zero."""
     whole = try_int(data)
     if whole is not None:
         return float(whole)
+    number = strtod(data)
+    if number is None or (number != 0 and math.isfinite(number)):
+        return number
+    text = data.lower()
+    if number != 0:
+        return number if b"inf" in text else None
+    mantissa = text.partition(b"x")[2].partition(b"p")[0] if b"x" in text else text.partition(b"e")[0]
+    return number if _NONZERO_DIGIT.search(mantissa) is None else None
+
+
+def strtod(data: bytes) -> float | None:
+    """The double that `data` spells as C reads it: no blanks, no NaN; what is too large is infinite."""
     if _is_plain_decimal(data):
-        number = float(data)
-        if number != 0 and math.isfinite(number):
-            return number
+        return float(data)
     if _FLOAT.fullmatch(data) is None:
         return None
     text = data.decode("ascii").lower()
-    if "x" in text:
-        try:
-            number = float.fromhex(text)
-        except OverflowError:
-            return None
-        mantissa = text.split("x", 1)[1].split("p", 1)[0]
-    else:
-        number = float(text)
-        mantissa = text.split("e", 1)[0]
-    if math.isinf(number) and "inf" not in text:
-        return None
-    if number == 0 and _NONZERO_DIGIT.search(mantissa.encode()) is not None:
-        return None
-    return number
+    if "x" not in text:
+        return float(text)
+    try:
+        return float.fromhex(text)
+    except OverflowError:
+        return -math.inf if text[0] == "-" else math.inf
 
 
 def _is_plain_decimal(data: bytes) -> bool:

@@ -168,29 +168,29 @@ def keys(ctx: Context, pattern: bytes) -> list[bytes]:
 def scan(ctx: Context, cursor: bytes, *options: bytes) -> list[object]:
     """Iterates over the key names in the database."""
     start = parse_cursor(cursor)
-    pattern, count, wanted = scan_options(Arguments(options), with_type=True)
+    pattern, count, wanted = scan_options(Arguments(options))
     left, entries = ctx.keys.scan(start, count)
     return [
         b"%d" % left,
         [
             entry.key
             for entry in entries
-            if (not pattern or matches(pattern, entry.key)) and (not wanted or type_name(entry.value) == wanted)
+            if (pattern is None or matches(pattern, entry.key)) and (not wanted or type_name(entry.value) == wanted)
         ],
     ]
 
 
 def parse_cursor(cursor: bytes) -> int:
-    """A cursor as SCAN and its kin take it: the digits of an unsigned 64-bit number, a sign wraps around."""
-    digits = cursor[1:] if cursor[:1] in (b"+", b"-") else cursor
-    if not digits.isdigit() or len(digits) > CURSOR_DIGITS or int(digits) >= 2**64:
+    """A cursor as SCAN and its kin take it: the digits of an unsigned 64-bit number."""
+    if not cursor.isdigit() or len(cursor) > CURSOR_DIGITS or int(cursor) >= 2**64:
         raise CommandError(INVALID_CURSOR)
-    return -int(digits) % 2**64 if cursor[:1] == b"-" else int(digits)
+    return int(cursor)
 
 
-def scan_options(arguments: Arguments, with_type: bool = False) -> tuple[bytes, int, bytes]:
-    """MATCH, COUNT and TYPE of the SCAN family: (pattern or empty, count, type or empty)."""
-    pattern = wanted = b""
+def scan_options(arguments: Arguments) -> tuple[bytes | None, int, bytes]:
+    """MATCH, COUNT and TYPE of SCAN: (pattern or None for all, count, type or empty)."""
+    pattern: bytes | None = None
+    wanted = b""
     count = 10
     while arguments:
         word = arguments.word()
@@ -200,13 +200,13 @@ def scan_options(arguments: Arguments, with_type: bool = False) -> tuple[bytes, 
                 raise CommandError(SYNTAX)
         elif word == b"MATCH" and arguments:
             pattern = arguments.take()
-        elif word == b"TYPE" and with_type and arguments:
+        elif word == b"TYPE" and arguments:
             wanted = arguments.take().lower()
             if wanted not in TYPE_NAMES:
                 raise CommandError(unknown_type(wanted))
         else:
             raise CommandError(SYNTAX)
-    return b"" if pattern == b"*" else pattern, count, wanted
+    return None if pattern == b"*" else pattern, count, wanted
 
 
 @command(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from alcove.commands.list import is_left, move, mpop, mpop_options, pop
-from alcove.commands.sorted_set import timeout_us
+from alcove.engine.arguments import timeout_us
 from alcove.engine.blocking import NOT_READY
 from alcove.engine.context import Context
 from alcove.engine.declaration import command

@@ -8,7 +8,7 @@ from typing import Final
 from alcove.commands.generic import parse_cursor
 from alcove.commands.set import one_position, scan_window, some_positions
 from alcove.engine import events
-from alcove.engine.arguments import Arguments
+from alcove.engine.arguments import Arguments, timeout_us
 from alcove.engine.blocking import NOT_READY
 from alcove.engine.context import Context
 from alcove.engine.declaration import command
@@ -24,14 +24,11 @@ from alcove.errors import (
     OUT_OF_RANGE,
     SCORE_IS_NAN,
     SYNTAX,
-    TIMEOUT_NEGATIVE,
-    TIMEOUT_NOT_FLOAT,
-    TIMEOUT_OUT_OF_RANGE,
     WRONG_TYPE,
     CommandError,
     wrong_arity,
 )
-from alcove.numeric import INT64_MAX, format_double, parse_bounded, parse_float, parse_int, parse_long_double
+from alcove.numeric import INT64_MAX, format_double, parse_bounded, parse_float, parse_int
 from alcove.types.sorted_set import ADDED, CHANGED, SAME, SortedSet
 from alcove.values import NULL_ARRAY, Pairs
 
@@ -49,8 +46,6 @@ CONDITIONAL: Final = NX | XX | GT | LT | INCR
 # Instead of a count: one member, in a flat reply.
 FLAT: Final = 0
 
-# The most that a wait's deadline is ahead, which is far beyond everything.
-LONGEST_WAIT_US: Final = 2**62
 
 # Adding and removing
 
@@ -423,20 +418,6 @@ def pop_or_wait(ctx: Context, keys: list[bytes], timeout: bytes, count: int, hig
     if popped is not NOT_READY:
         return popped
     return ctx.wait(keys, longest_us, lambda: pop_first(ctx, keys, count, highest, True), NULL_ARRAY)
-
-
-def timeout_us(timeout: bytes, now_ms: int) -> int:
-    """A timeout in seconds, which may have a fraction, as microseconds; milliseconds are rounded up."""
-    mantissa, exponent = parse_long_double(timeout, TIMEOUT_NOT_FLOAT)
-    if exponent > 64:
-        raise CommandError(TIMEOUT_OUT_OF_RANGE if mantissa > 0 else TIMEOUT_NEGATIVE)
-    mantissa *= 1000
-    timeout_ms = mantissa << exponent if exponent >= 0 else -(-mantissa >> -exponent)
-    if timeout_ms < 0:
-        raise CommandError(TIMEOUT_NEGATIVE)
-    if timeout_ms > INT64_MAX - now_ms:
-        raise CommandError(TIMEOUT_OUT_OF_RANGE)
-    return min(timeout_ms * 1000, LONGEST_WAIT_US)
 
 
 # By chance and by cursor

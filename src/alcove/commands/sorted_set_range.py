@@ -20,7 +20,7 @@ from alcove.errors import (
     WITHSCORES_BY_LEX,
     CommandError,
 )
-from alcove.numeric import parse_int, try_float
+from alcove.numeric import parse_int, strtod
 from alcove.types.sorted_set import SortedSet
 from alcove.values import Pairs
 
@@ -114,10 +114,10 @@ def score_bound(text: bytes) -> float:
     """A bound as C reads it, which is less strict than scores are read: to the first NUL, and nothing is zero."""
     number = INFINITIES.get(text)
     if number is None:
-        number = try_float(text)
+        number = strtod(text)
     if number is None:
         text = text.partition(b"\0")[0]
-        number = try_float(text.lstrip(b" \t\n\v\f\r")) if text else 0.0
+        number = strtod(text.lstrip(b" \t\n\v\f\r")) if text else 0.0
     if number is None:
         raise CommandError(NOT_SCORE_BOUNDS)
     return number

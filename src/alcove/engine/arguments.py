@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
-from alcove.errors import NOT_AN_INTEGER, SYNTAX, CommandError, invalid_expire
-from alcove.numeric import INT64_MAX, INT64_MIN, parse_int
+from alcove.errors import (
+    NOT_AN_INTEGER,
+    SYNTAX,
+    TIMEOUT_NEGATIVE,
+    TIMEOUT_NOT_FLOAT,
+    TIMEOUT_OUT_OF_RANGE,
+    CommandError,
+    invalid_expire,
+)
+from alcove.numeric import INT64_MAX, INT64_MIN, parse_int, parse_long_double
 
 # Words that give a deadline, and KEEPTTL and PERSIST which say something about the one there is.
 DEADLINE_WORDS = frozenset((b"EX", b"PX", b"EXAT", b"PXAT"))
+
+# The most that a wait's deadline is ahead, which is far beyond everything.
+LONGEST_WAIT_US: Final = 2**62
 
 
 class Arguments:
@@ -105,3 +117,17 @@ def absolute_ms(number: int, in_seconds: bool, is_absolute: bool, now_ms: int, c
     if not INT64_MIN <= number <= INT64_MAX:
         raise CommandError(invalid_expire(command))
     return number
+
+
+def timeout_us(timeout: bytes, now_ms: int) -> int:
+    """A timeout in seconds, which may have a fraction, as microseconds; milliseconds are rounded up."""
+    mantissa, exponent = parse_long_double(timeout, TIMEOUT_NOT_FLOAT)
+    if exponent > 64:
+        raise CommandError(TIMEOUT_OUT_OF_RANGE if mantissa > 0 else TIMEOUT_NEGATIVE)
+    mantissa *= 1000
+    timeout_ms = mantissa << exponent if exponent >= 0 else -(-mantissa >> -exponent)
+    if timeout_ms < 0:
+        raise CommandError(TIMEOUT_NEGATIVE)
+    if timeout_ms > INT64_MAX - now_ms:
+        raise CommandError(TIMEOUT_OUT_OF_RANGE)
+    return min(timeout_ms * 1000, LONGEST_WAIT_US)

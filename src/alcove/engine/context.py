@@ -39,7 +39,7 @@ class Context:
     def record(self, *argv: bytes) -> None:
         """Says what the sinks are to replay instead of the command as it came. May be called several times.
 
-        Counts only if the command turns out to have changed something.
+        To be called only where something changed: what is recorded is handed over whatever the counter says.
         """
         self.recorded = True
         space = self.keys.space
