@@ -138,3 +138,14 @@ def test_positions_outside() -> None:
             found.field_at(len(found))
         with pytest.raises(IndexError):
             found.value_at(len(found))
+
+
+def test_several_at_once() -> None:
+    found = Hash(limits())
+    assert found.set_all((b"a", b"1", b"b", b"2", b"a", b"3")) == 2
+    assert found.get_all((b"a", b"x", b"b")) == [b"3", None, b"2"]
+    assert found.set_all(tuple(b"%d" % (number // 2) for number in range(26))) == 13
+    assert found.encoding == b"hashtable"
+    assert found.remove_all((b"a", b"x", b"b", b"a")) == 2
+    found._check()
+    assert len(found) == 13

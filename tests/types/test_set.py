@@ -8,7 +8,7 @@ import random
 import pytest
 
 from alcove.types.limits import Limits
-from alcove.types.set import Set
+from alcove.types.set import Set, common, difference, union
 
 POOLS = {
     "integers": [b"%d" % n for n in range(-30, 30)],
@@ -110,6 +110,30 @@ def test_forms_by_what_is_expected(present: list[bytes], first: bytes, number: i
     assert found.members() == present
 
 
+def test_several_at_once() -> None:
+    found = Set(limits())
+    assert found.add_all((b"1", b"2", b"1")) == 2
+    assert found.encoding == b"intset"
+    assert found.add_all(tuple(b"1" for _ in range(17))) == 0
+    assert found.encoding == b"hashtable"
+    assert found.remove_all((b"2", b"x", b"2")) == 1
+    found._check()
+    assert found.members() == [b"1"]
+
+
+def test_a_set_of_few_made_small_again() -> None:
+    found = filled([b"word %d" % number for number in range(13)], limits())
+    found.compact()
+    assert found.encoding == b"hashtable"
+    found.remove(b"word 0")
+    found.compact()
+    found._check()
+    assert found.encoding == b"listpack"
+    long = filled([b"x" * 30], limits())
+    long.compact()
+    assert long.encoding == b"hashtable"
+
+
 def test_draining_in_slices() -> None:
     found = filled([b"word %d" % n for n in range(25)], limits())
     assert [found.drain(10) for _ in range(3)] == [False, False, True]
@@ -143,3 +167,19 @@ def test_positions_outside() -> None:
 def test_the_collector_sees_no_member() -> None:
     found = filled([b"word %d" % n for n in range(100)], limits())
     assert not any(gc.is_tracked(member) for member in found.members())
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_combinations(seed: int) -> None:
+    chance = random.Random(seed)
+    pool = POOLS[chance.choice(list(POOLS))]
+    models = [set(chance.sample(pool, chance.randint(1, len(pool)))) for _ in range(chance.randint(1, 4))]
+    sets = [filled(list(model), limits()) for model in models]
+    shared = set.intersection(*models)
+    assert sorted(common(sets)) == sorted(shared)
+    limit = chance.randint(1, 5)
+    few = common(sets, limit)
+    assert len(few) == min(limit, len(shared))
+    assert set(few) <= shared
+    assert set(union(sets)) == set.union(*models)
+    assert sorted(difference(sets[0], sets[1:])) == sorted(models[0].difference(*models[1:]))

@@ -1,3 +1,5 @@
 from alcove.engine.context cimport Context
 from alcove.engine.table cimport Entry
 from alcove.types.hash cimport Hash
+
+cdef int _HASH

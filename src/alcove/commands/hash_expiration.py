@@ -108,7 +108,7 @@ def set_deadlines(
     ctx: Context, key: bytes, amount: bytes, rest: Sequence[bytes], name: str, *, in_seconds: bool, is_absolute: bool
 ) -> list[int]:
     """The four commands in one."""
-    value = edit_hash(ctx, key)
+    value: Hash | None = edit_hash(ctx, key)
     when_ms = deadline_ms(amount, ctx.now_ms, name, in_seconds=in_seconds, is_absolute=is_absolute)
     conditions, fields = expire_options(Arguments(rest))
     if value is None:
@@ -192,7 +192,7 @@ def tell_moved(ctx: Context, key: bytes, value: Hash, fields: Sequence[bytes], w
 @command("HPERSIST key FIELDS numfields field [field ...]", flags="write fast", since="7.4.0", complexity=COMPLEXITY)
 def hpersist(ctx: Context, key: bytes, *rest: bytes) -> list[int]:
     """Removes the expiration time for each specified field"""
-    value = edit_hash(ctx, key)
+    value: Hash | None = edit_hash(ctx, key)
     fields = fields_alone(rest)
     if value is None:
         return [NO_FIELD] * len(fields)
@@ -272,7 +272,7 @@ def hpexpiretime(ctx: Context, key: bytes, *rest: bytes) -> list[int]:
 
 def moments(ctx: Context, key: bytes, words: Sequence[bytes]) -> list[int]:
     """When each field expires, in Unix milliseconds, or why not."""
-    value = read_hash(ctx, key)
+    value: Hash | None = read_hash(ctx, key)
     fields = fields_alone(words)
     if value is None:
         return [NO_FIELD] * len(fields)
@@ -348,7 +348,7 @@ def field_options(arguments: Arguments, is_set: bool) -> FieldOptions:
 )
 def hgetex(ctx: Context, key: bytes, *rest: bytes) -> list[bytes | None]:
     """Get the value of one or more fields of a given hash key, and optionally set their expiration."""
-    value = edit_hash(ctx, key)
+    value: Hash | None = edit_hash(ctx, key)
     options = field_options(Arguments(rest), is_set=False)
     when_ms = options.when_ms(ctx.now_ms, "hgetex")
     if value is None:
@@ -375,15 +375,15 @@ def hgetex(ctx: Context, key: bytes, *rest: bytes) -> list[bytes | None]:
 )
 def hsetex(ctx: Context, key: bytes, *rest: bytes) -> int:
     """Set the value of one or more fields of a given hash key, and optionally set their expiration."""
-    value = edit_hash(ctx, key)
+    present: Hash | None = edit_hash(ctx, key)
     options = field_options(Arguments(rest), is_set=True)
     when_ms = options.when_ms(ctx.now_ms, "hsetex")
     pairs = options.items
     if options.condition:
         wanted = options.condition == b"FXX"
-        if any((value is not None and value.contains(field)) != wanted for field in pairs[::2]):
+        if any((present is not None and present.contains(field)) != wanted for field in pairs[::2]):
             return 0
-    value = fill_hash(ctx, key)
+    value: Hash = fill_hash(ctx, key)
     value.expect(len(pairs) // 2)
     for place in range(0, len(pairs), 2):
         value.set(pairs[place], pairs[place + 1], options.deadline == b"KEEPTTL")
@@ -416,7 +416,7 @@ def hsetex(ctx: Context, key: bytes, *rest: bytes) -> int:
 )
 def hgetdel(ctx: Context, key: bytes, *rest: bytes) -> list[bytes | None]:
     """Returns the value of a field and deletes it from the hash."""
-    value = edit_hash(ctx, key)
+    value: Hash | None = edit_hash(ctx, key)
     fields = fields_alone(rest)
     if value is None:
         return [None] * len(fields)

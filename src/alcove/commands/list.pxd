@@ -1,3 +1,5 @@
 from alcove.engine.context cimport Context
 from alcove.engine.table cimport Entry
 from alcove.types.list cimport List
+
+cdef int _LIST

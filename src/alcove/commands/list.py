@@ -32,6 +32,9 @@ MULTIPLE_ELEMENTS: Final = "Accepts multiple `element` arguments."
 POP_COUNT: Final = "Added the `count` argument."
 
 
+# Read by every write: a C integer in the compiled build.
+_LIST = events.LIST
+
 # Pushing
 
 
@@ -92,7 +95,7 @@ def rpushx(ctx: Context, key: bytes, *elements: bytes) -> int:
 def push(ctx: Context, key: bytes, value: List, elements: tuple[bytes, ...], left: bool) -> int:
     """Adds elements at one end, one after the other; the new length."""
     value.push(elements, left)
-    ctx.keys.changed(key, events.LIST, b"lpush" if left else b"rpush", len(elements))
+    ctx.keys.changed(key, _LIST, b"lpush" if left else b"rpush", len(elements))
     return len(value)
 
 
@@ -118,7 +121,7 @@ def linsert(ctx: Context, key: bytes, where: bytes, pivot: bytes, element: bytes
     if index < 0:
         return -1
     value.insert(index + (place == b"AFTER"), element)
-    ctx.keys.changed(key, events.LIST, b"linsert")
+    ctx.keys.changed(key, _LIST, b"linsert")
     return len(value)
 
 
@@ -140,7 +143,7 @@ def lset(ctx: Context, key: bytes, index: bytes, element: bytes) -> object:
     if not 0 <= place < len(value):
         raise CommandError(INDEX_OUT_OF_RANGE)
     value.set(place, element)
-    ctx.keys.changed(key, events.LIST, b"lset")
+    ctx.keys.changed(key, _LIST, b"lset")
     return OK
 
 
@@ -301,7 +304,7 @@ def pop_command(ctx: Context, key: bytes, options: tuple[bytes, ...], left: bool
 def pop(ctx: Context, key: bytes, value: List, left: bool) -> bytes:
     """Takes an element from one end."""
     element = value.pop_left() if left else value.pop_right()
-    ctx.keys.changed(key, events.LIST, b"lpop" if left else b"rpop")
+    ctx.keys.changed(key, _LIST, b"lpop" if left else b"rpop")
     return element
 
 
@@ -318,7 +321,7 @@ def popped(ctx: Context, key: bytes, value: List, count: int, left: bool) -> lis
         elements = value.range(length - count, length)
         elements.reverse()
         value.trim(0, length - count)
-    ctx.keys.changed(key, events.LIST, b"lpop" if left else b"rpop", count)
+    ctx.keys.changed(key, _LIST, b"lpop" if left else b"rpop", count)
     return elements
 
 
@@ -337,7 +340,7 @@ def lrem(ctx: Context, key: bytes, count: bytes, element: bytes) -> int:
         return 0
     removed = value.remove(element, number)
     if removed:
-        ctx.keys.changed(key, events.LIST, b"lrem", removed)
+        ctx.keys.changed(key, _LIST, b"lrem", removed)
     return removed
 
 
@@ -357,7 +360,7 @@ def ltrim(ctx: Context, key: bytes, start: bytes, stop: bytes) -> object:
     length = len(value)
     first, behind = bounds(first, last, length)
     value.trim(first, behind)
-    ctx.keys.changed(key, events.LIST, b"ltrim", length - len(value))
+    ctx.keys.changed(key, _LIST, b"ltrim", length - len(value))
     return OK
 
 
@@ -413,8 +416,8 @@ def move(ctx: Context, source: bytes, destination: bytes, from_left: bool, to_le
         taker.push_left(element)
     else:
         taker.push_right(element)
-    ctx.keys.changed(destination, events.LIST, b"lpush" if to_left else b"rpush", 0)
-    ctx.keys.changed(source, events.LIST, b"lpop" if from_left else b"rpop")
+    ctx.keys.changed(destination, _LIST, b"lpush" if to_left else b"rpush", 0)
+    ctx.keys.changed(source, _LIST, b"lpop" if from_left else b"rpop")
     return element
 
 

@@ -1,2 +1,4 @@
 from alcove.engine.context cimport Context
 from alcove.types.set cimport Set
+
+cdef int _SET

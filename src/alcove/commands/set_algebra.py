@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from alcove.engine import events
@@ -11,7 +11,8 @@ from alcove.engine.context import Context
 from alcove.engine.declaration import command
 from alcove.errors import SYNTAX, CommandError
 from alcove.numeric import INT64_MAX, parse_bounded
-from alcove.types.set import Set
+from alcove.types.set import Set, common, union
+from alcove.types.set import difference as without
 from alcove.values import Members
 
 GROUP = "set"
@@ -35,7 +36,7 @@ TOTAL_COMPLEXITY: Final = "O(N) where N is the total number of elements in all g
 )
 def sinter(ctx: Context, *keys: bytes) -> Members:
     """Returns the intersect of multiple sets."""
-    return Members(intersection(sets_of(ctx, keys)))
+    return Members(intersection(ctx, keys))
 
 
 @command(
@@ -47,7 +48,7 @@ def sinter(ctx: Context, *keys: bytes) -> Members:
 )
 def sinterstore(ctx: Context, destination: bytes, *keys: bytes) -> int:
     """Stores the intersect of multiple sets in a key."""
-    return store(ctx, destination, intersection(sets_of(ctx, keys)), b"sinterstore")
+    return store(ctx, destination, intersection(ctx, keys), b"sinterstore")
 
 
 @command(
@@ -67,12 +68,7 @@ def sintercard(ctx: Context, numkeys: bytes, *rest: bytes) -> int:
         if arguments.word() != b"LIMIT" or not arguments:
             raise CommandError(SYNTAX)
         limit = parse_bounded(arguments.take(), 0, INT64_MAX, LIMIT_NEGATIVE)
-    count = 0
-    for _ in intersection(sets_of(ctx, rest[:number])):
-        count += 1
-        if count == limit:
-            break
-    return count
+    return len(intersection(ctx, rest[:number], limit))
 
 
 @command(
@@ -84,7 +80,7 @@ def sintercard(ctx: Context, numkeys: bytes, *rest: bytes) -> int:
 )
 def sunion(ctx: Context, *keys: bytes) -> Members:
     """Returns the union of multiple sets."""
-    return Members(dict.fromkeys(union(sets_of(ctx, keys))))
+    return Members(union(present(ctx, keys)))
 
 
 @command(
@@ -96,7 +92,7 @@ def sunion(ctx: Context, *keys: bytes) -> Members:
 )
 def sunionstore(ctx: Context, destination: bytes, *keys: bytes) -> int:
     """Stores the union of multiple sets in a key."""
-    return store(ctx, destination, union(sets_of(ctx, keys)), b"sunionstore")
+    return store(ctx, destination, union(present(ctx, keys)), b"sunionstore")
 
 
 @command(
@@ -108,7 +104,7 @@ def sunionstore(ctx: Context, destination: bytes, *keys: bytes) -> int:
 )
 def sdiff(ctx: Context, *keys: bytes) -> Members:
     """Returns the difference of multiple sets."""
-    return Members(difference(sets_of(ctx, keys)))
+    return Members(difference(ctx, keys))
 
 
 @command(
@@ -120,7 +116,7 @@ def sdiff(ctx: Context, *keys: bytes) -> Members:
 )
 def sdiffstore(ctx: Context, destination: bytes, *keys: bytes) -> int:
     """Stores the difference of multiple sets in a key."""
-    return store(ctx, destination, difference(sets_of(ctx, keys)), b"sdiffstore")
+    return store(ctx, destination, difference(ctx, keys), b"sdiffstore")
 
 
 def sets_of(ctx: Context, keys: Sequence[bytes]) -> list[Set | None]:
@@ -128,56 +124,24 @@ def sets_of(ctx: Context, keys: Sequence[bytes]) -> list[Set | None]:
     return [ctx.keys.read(key, Set) for key in keys]
 
 
-def intersection(sets: list[Set | None]) -> Iterator[bytes]:
-    """The members that all sets have: those of the smallest, asked for in the others, the next smallest first."""
-    present = [value for value in sets if value is not None]
-    if len(present) < len(sets):
-        return
-    present.sort(key=len)
-    smallest, others = present[0], present[1:]
-    for member in smallest.members():
-        if has_all(others, member):
-            yield member
+def present(ctx: Context, keys: Sequence[bytes]) -> list[Set]:
+    """The sets at those keys that exist."""
+    return [value for value in sets_of(ctx, keys) if value is not None]
 
 
-def union(sets: list[Set | None]) -> Iterator[bytes]:
-    """The members of all sets; some may come more than once."""
-    for value in sets:
-        if value is not None:
-            yield from value.members()
+def intersection(ctx: Context, keys: Sequence[bytes], limit: int = 0) -> list[bytes]:
+    """The members that the sets at all keys have, or no more than `limit` of them."""
+    sets = present(ctx, keys)
+    return common(sets, limit) if len(sets) == len(keys) else []
 
 
-def difference(sets: list[Set | None]) -> Iterator[bytes]:
-    """The members of the first set that no other has; the largest of those is asked first."""
-    first = sets[0]
-    if first is None:
-        return
-    others = [value for value in sets[1:] if value is not None]
-    others.sort(key=len, reverse=True)
-    for member in first.members():
-        if not has_any(others, member):
-            yield member
+def difference(ctx: Context, keys: Sequence[bytes]) -> list[bytes]:
+    """The members of the set at the first key that those at the others lack."""
+    first, *others = sets_of(ctx, keys)
+    return [] if first is None else without(first, [value for value in others if value is not None])
 
 
-def has_all(sets: list[Set], member: bytes) -> bool:
-    """Whether a member is in every set."""
-    value: Set
-    for value in sets:  # noqa: SIM110 (a typed loop, compiled to calls in C)
-        if not value.contains(member):
-            return False
-    return True
-
-
-def has_any(sets: list[Set], member: bytes) -> bool:
-    """Whether a member is in one of the sets."""
-    value: Set
-    for value in sets:  # noqa: SIM110 (a typed loop, compiled to calls in C)
-        if value.contains(member):
-            return True
-    return False
-
-
-def store(ctx: Context, destination: bytes, members: Iterator[bytes], event: bytes) -> int:
+def store(ctx: Context, destination: bytes, members: Iterable[bytes], event: bytes) -> int:
     """Makes a set of the members under a key, whatever that held; without members the key is removed."""
     value = Set(ctx.keys.space.limits)
     for member in members:

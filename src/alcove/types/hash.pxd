@@ -17,6 +17,12 @@ cdef class Hash:
     cpdef bint contains(self, bytes field) except -1
     @cython.locals(created=bint)
     cpdef bint set(self, bytes field, bytes value, bint keep_deadline=*) except -1
+    @cython.locals(place=Py_ssize_t, created=Py_ssize_t)
+    cpdef Py_ssize_t set_all(self, tuple pairs) except -1
+    @cython.locals(removed=Py_ssize_t, field=bytes)
+    cpdef Py_ssize_t remove_all(self, tuple fields) except -1
+    @cython.locals(field=bytes)
+    cpdef list get_all(self, tuple fields)
     @cython.locals(place=Py_ssize_t)
     cpdef bint remove(self, bytes field) except -1
     cpdef bytes field_at(self, Py_ssize_t position)

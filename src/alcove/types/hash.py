@@ -51,6 +51,10 @@ class Hash:
         place = self._pack.find(field, 0, 2)
         return None if place < 0 else self._pack.get(place + 1)
 
+    def get_all(self, fields: tuple[bytes, ...]) -> list[bytes | None]:
+        """The value of each field, or None."""
+        return [self.get(field) for field in fields]
+
     def contains(self, field: bytes) -> bool:
         if self._table is not None:
             return self._table.find(field) >= 0
@@ -66,6 +70,15 @@ class Hash:
             self._forget_deadline(field)
         return created
 
+    def set_all(self, pairs: tuple[bytes, ...]) -> int:
+        """Gives fields the values behind them; how many were absent. Like the real server it makes room before."""
+        if len(pairs) > 2:
+            self.expect(len(pairs) // 2)
+        created = 0
+        for place in range(0, len(pairs), 2):
+            created += self.set(pairs[place], pairs[place + 1])
+        return created
+
     def remove(self, field: bytes) -> bool:
         """Removes a field; whether it was there."""
         if not self._remove(field):
@@ -73,6 +86,13 @@ class Hash:
         if self._deadlines is not None:
             self._forget_deadline(field)
         return True
+
+    def remove_all(self, fields: tuple[bytes, ...]) -> int:
+        """Removes fields; how many were there."""
+        removed = 0
+        for field in fields:
+            removed += self.remove(field)
+        return removed
 
     def field_at(self, position: int) -> bytes:
         """The field at a position from 0 to the length; positions hold until a field is removed or added."""

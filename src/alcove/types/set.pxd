@@ -2,6 +2,7 @@ from alcove.types.dense_map cimport DenseSet
 from alcove.types.intset cimport IntSet
 from alcove.types.limits cimport Limits
 from alcove.types.listpack cimport Listpack
+cimport cython
 
 cdef class Set:
     cdef Limits _limits
@@ -10,6 +11,10 @@ cdef class Set:
     cdef DenseSet _table
 
     cpdef bint add(self, bytes member) except -1
+    @cython.locals(added=Py_ssize_t, member=bytes)
+    cpdef Py_ssize_t add_all(self, tuple members) except -1
+    @cython.locals(removed=Py_ssize_t, member=bytes)
+    cpdef Py_ssize_t remove_all(self, tuple members) except -1
     cpdef bint remove(self, bytes member) except -1
     cpdef bint contains(self, bytes member) except -1
     cpdef bytes member_at(self, Py_ssize_t position)
@@ -26,3 +31,12 @@ cdef class Set:
     cdef bint _pack_takes_ints(self, bytes member) except -1
     cdef _to_pack(self)
     cdef _to_table(self)
+
+@cython.locals(member=bytes, found=list, by_size=list)
+cpdef list common(list sets, Py_ssize_t limit=*)
+@cython.locals(each=Set, member=bytes, found=dict)
+cpdef dict union(list sets)
+@cython.locals(member=bytes, found=list, by_size=list)
+cpdef list difference(Set first, list others)
+@cython.locals(each=Set)
+cdef bint _one_says(list sets, bytes member, bint answer) except -1

@@ -49,6 +49,22 @@ class Set:
             return self._add_to_pack(member)
         return self._add_to_ints(member)
 
+    def add_all(self, members: tuple[bytes, ...]) -> int:
+        """Adds members; how many were absent. Like the real server it makes room before."""
+        if len(members) > 1:
+            self.expect(members[0], len(members))
+        added = 0
+        for member in members:
+            added += self.add(member)
+        return added
+
+    def remove_all(self, members: tuple[bytes, ...]) -> int:
+        """Removes members; how many were there."""
+        removed = 0
+        for member in members:
+            removed += self.remove(member)
+        return removed
+
     def remove(self, member: bytes) -> bool:
         """Removes a member; whether it was there."""
         if self._table is not None:
@@ -219,3 +235,42 @@ class Set:
         assert len(members) == len(self) == len(set(members))
         assert all(self.contains(member) for member in members)
         assert [self.member_at(position) for position in range(len(self))] == members
+
+
+def common(sets: list[Set], limit: int = 0) -> list[bytes]:
+    """The members that all sets have, or no more than `limit` of them: the smallest set's, asked for in the others."""
+    by_size = sorted(sets, key=len)
+    found = []
+    for member in by_size[0].members():
+        if not _one_says(by_size, member, False):
+            found.append(member)
+            if len(found) == limit:
+                break
+    return found
+
+
+def union(sets: list[Set]) -> dict[bytes, None]:
+    """The members of all sets."""
+    found: dict[bytes, None] = {}
+    for each in sets:
+        for member in each.members():
+            found[member] = None
+    return found
+
+
+def difference(first: Set, others: list[Set]) -> list[bytes]:
+    """The members of the first set that none of the others has; the largest of those is asked first."""
+    by_size = sorted(others, key=len, reverse=True)
+    found = []
+    for member in first.members():
+        if not _one_says(by_size, member, True):
+            found.append(member)
+    return found
+
+
+def _one_says(sets: list[Set], member: bytes, answer: bool) -> bool:
+    """Whether one of the sets, asked for a member, gives this answer."""
+    for each in sets:  # noqa: SIM110 (a typed loop, compiled to calls in C)
+        if each.contains(member) == answer:
+            return True
+    return False
