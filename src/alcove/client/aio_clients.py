@@ -12,6 +12,7 @@ from redis.asyncio.connection import ConnectionPool
 
 from alcove.client.aio_connection import AsyncEngineConnection
 from alcove.client.fast import NOT_OPEN, NOT_PLAIN, Fast, execute, transacted
+from alcove.client.link import cancel_later
 from alcove.engine.engine import Engine
 
 # A task whose commands never wait lets others run after this many.
@@ -32,9 +33,12 @@ async def open_session(fast: Fast, pool: ConnectionPool) -> None:
 
 
 async def take_turns(fast: Fast) -> None:
-    """Lets other tasks run. It comes before a command, where a cancellation loses no reply."""
+    """Lets other tasks run. A cancellation that comes then must not lose the response that is there already."""
     fast.in_a_row = 0
-    await asyncio.sleep(0)
+    try:
+        await asyncio.sleep(0)
+    except asyncio.CancelledError:
+        cancel_later()
 
 
 class Redis(redis.asyncio.Redis):
@@ -75,12 +79,12 @@ class Redis(redis.asyncio.Redis):
     async def execute_command(self, *args: Any, **options: Any) -> Any:
         fast = self._fast
         if fast is not None:
-            fast.in_a_row += 1
-            if fast.in_a_row > COMMANDS_IN_A_ROW:
-                await take_turns(fast)
             while (response := execute(fast, args, options, self.response_callbacks)) is NOT_OPEN:
                 await open_session(fast, self.connection_pool)
             if type(response) in NOT_AWAITABLE:
+                fast.in_a_row += 1
+                if fast.in_a_row >= COMMANDS_IN_A_ROW:
+                    await take_turns(fast)
                 return response
             if response is not NOT_PLAIN:
                 return await settled(response)
@@ -121,19 +125,20 @@ class Pipeline(AsyncRedisPipeline):
         if plans is None:
             return await super().execute(raise_on_error)
         try:
-            await take_turns(fast)
             if self.scripts:
                 await self.load_scripts()  # type: ignore[no-untyped-call]
             if self.is_transaction or self.explicit_transaction:
                 while (replies := fast.transaction(commands, plans)) is None:
                     await open_session(fast, self.connection_pool)
                 responses = transacted(self, commands, plans, replies, raise_on_error)
-                return [await settled(response) for response in responses]
-            while (replies := fast.pipeline(commands, plans, self.response_callbacks)) is None:
-                await open_session(fast, self.connection_pool)
-            responses = [await settled(response) for response in replies]
-            if raise_on_error:
-                self.raise_first_error(commands, responses)
+                responses = [await settled(response) for response in responses]
+            else:
+                while (replies := fast.pipeline(commands, plans, self.response_callbacks)) is None:
+                    await open_session(fast, self.connection_pool)
+                responses = [await settled(response) for response in replies]
+                if raise_on_error:
+                    self.raise_first_error(commands, responses)
+            await take_turns(fast)
             return responses
         finally:
             await self.reset()  # type: ignore[no-untyped-call]

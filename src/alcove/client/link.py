@@ -291,9 +291,7 @@ class AsyncLink(Link):
         except asyncio.CancelledError:
             if not blocked or self._give_up():
                 raise
-            task = asyncio.current_task()
-            if task is not None:
-                self._loop.call_soon(cancel_late, task)
+            cancel_later()
         finally:
             self._waiter = None
 
@@ -303,11 +301,17 @@ def wake(waiter: asyncio.Future[None]) -> None:
         waiter.set_result(None)
 
 
-def cancel_late(task: asyncio.Task[Any]) -> None:
-    """Repeats a cancellation that came too late for what it was to stop, unless it has been taken back meanwhile.
+def cancel_later() -> None:
+    """For a task that catches its cancellation because it holds what must not be lost: lets it strike at the next wait.
 
-    `asyncio.timeout` takes it back when the block ends in spite of it: then the result came in time.
+    Unless it is taken back by then. `asyncio.timeout` takes it back when its block ends: the result was in time.
     """
+    task = asyncio.current_task()
+    if task is not None:
+        asyncio.get_running_loop().call_soon(repeat_cancellation, task)
+
+
+def repeat_cancellation(task: asyncio.Task[Any]) -> None:
     if task.cancelling() and not task.done():
         # The count of requests stays what it was: those who made them expect it.
         task.uncancel()
