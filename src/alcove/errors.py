@@ -128,6 +128,38 @@ NO_SUCH_PLACE: Final = "ERR could not decode requested zset member"
 PLACES_TOO_LOW: Final = "ERR COUNT must be > 0"
 ANY_WITHOUT_COUNT: Final = "ERR the ANY argument requires COUNT argument"
 
+# Hashes
+HASH_VALUE_NOT_AN_INTEGER: Final = "ERR hash value is not an integer"
+HASH_VALUE_NOT_A_FLOAT: Final = "ERR hash value is not a float"
+INCREMENT_NOT_FINITE: Final = "ERR value is NaN or Infinity"
+FIELD_EXPIRE_NEGATIVE: Final = "ERR invalid expire time, must be >= 0"
+FIELD_EXPIRE_MISSING: Final = "ERR missing expire time"
+FIELDS_TWICE: Final = "ERR FIELDS keyword specified multiple times"
+FIELDS_TOO_SHORT: Final = "ERR FIELDS requires at least numfields and one field argument"
+FIELDS_MISSING: Final = "ERR missing FIELDS argument"
+FIELDS_POSITION: Final = "ERR Mandatory argument FIELDS is missing or not at the right position"
+FIELDS_TOO_FEW: Final = "ERR wrong number of arguments"
+FIELDS_MISMATCH: Final = "ERR The `numfields` parameter must match the number of arguments"
+# Three kinds of commands, three wordings.
+NUMFIELDS_OF_EXPIRE: Final = "ERR Parameter `numFields` should be greater than 0"
+NUMFIELDS_OF_TTL: Final = "ERR Number of fields must be a positive integer"
+NUMFIELDS_OF_SET: Final = "ERR invalid number of fields"
+SEVERAL_CONDITIONS: Final = "ERR Multiple condition flags specified"
+ONE_CONDITION: Final = "ERR Only one of FXX or FNX arguments can be specified"
+ONE_DEADLINE_OF_GET: Final = "ERR Only one of EX, PX, EXAT, PXAT or PERSIST arguments can be specified"
+ONE_DEADLINE_OF_SET: Final = "ERR Only one of EX, PX, EXAT, PXAT or KEEPTTL arguments can be specified"
+
+# Lists and sets
+INDEX_OUT_OF_RANGE: Final = "ERR index out of range"
+RANK_ZERO: Final = (
+    "ERR RANK can't be zero: use 1 to start from the first match, 2 from the second ... or use negative to start "
+    "from the end of the list"
+)
+COUNT_NEGATIVE: Final = "ERR COUNT can't be negative"
+MAXLEN_NEGATIVE: Final = "ERR MAXLEN can't be negative"
+NUMKEYS_TOO_HIGH: Final = "ERR Number of keys can't be greater than number of args"
+NOVALUES_OF_HSCAN: Final = "ERR NOVALUES option can only be used in HSCAN"
+
 # Sessions and transactions
 NO_AUTH: Final = "NOAUTH Authentication required."
 NO_AUTH_HELLO: Final = (
@@ -272,3 +304,7 @@ def too_few_sources(operation: bytes) -> str:
 
 def unknown_pfdebug_subcommand(name: bytes) -> str:
     return f"ERR Unknown PFDEBUG subcommand '{shown(name)}'"
+
+
+def unknown_argument(word: bytes) -> str:
+    return f"ERR unknown argument: {shown(word)}"

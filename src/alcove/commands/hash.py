@@ -6,7 +6,6 @@ A field whose time has come is gone the moment somebody looks, as keys are: `rea
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
 
 from alcove.commands.generic import parse_cursor
 from alcove.commands.set import one_position, parse_count, scan_options, scan_window, some_positions
@@ -15,15 +14,20 @@ from alcove.engine.arguments import Arguments
 from alcove.engine.context import Context
 from alcove.engine.declaration import command
 from alcove.engine.glob import matches
-from alcove.errors import NOT_A_FLOAT, OUT_OF_RANGE, OVERFLOW, SYNTAX, CommandError, wrong_arity
+from alcove.errors import (
+    HASH_VALUE_NOT_A_FLOAT,
+    HASH_VALUE_NOT_AN_INTEGER,
+    INCREMENT_NOT_FINITE,
+    NOT_A_FLOAT,
+    OUT_OF_RANGE,
+    OVERFLOW,
+    SYNTAX,
+    CommandError,
+    wrong_arity,
+)
 from alcove.numeric import INT64_MAX, INT64_MIN, add_long_double, parse_int, parse_long_double
 from alcove.types.hash import Hash
 from alcove.values import OK, Pairs
-
-HASH_VALUE_NOT_AN_INTEGER: Final = "ERR hash value is not an integer"
-HASH_VALUE_NOT_A_FLOAT: Final = "ERR hash value is not a float"
-INCREMENT_NOT_FINITE: Final = "ERR value is NaN or Infinity"
-
 
 # Read by every write: a C integer in the compiled build.
 _HASH = events.HASH

@@ -16,28 +16,30 @@ from alcove.engine import events
 from alcove.engine.arguments import DEADLINE_WORDS, Arguments
 from alcove.engine.context import Context
 from alcove.engine.declaration import command
-from alcove.errors import CommandError, invalid_expire, shown
+from alcove.errors import (
+    FIELD_EXPIRE_MISSING,
+    FIELD_EXPIRE_NEGATIVE,
+    FIELDS_MISMATCH,
+    FIELDS_MISSING,
+    FIELDS_POSITION,
+    FIELDS_TOO_FEW,
+    FIELDS_TOO_SHORT,
+    FIELDS_TWICE,
+    NUMFIELDS_OF_EXPIRE,
+    NUMFIELDS_OF_SET,
+    NUMFIELDS_OF_TTL,
+    ONE_CONDITION,
+    ONE_DEADLINE_OF_GET,
+    ONE_DEADLINE_OF_SET,
+    SEVERAL_CONDITIONS,
+    CommandError,
+    invalid_expire,
+    unknown_argument,
+)
 from alcove.numeric import INT64_MAX, parse_bounded, parse_int
 from alcove.types.hash import Hash
 
 GROUP = "hash"
-
-FIELD_EXPIRE_NEGATIVE: Final = "ERR invalid expire time, must be >= 0"
-FIELD_EXPIRE_MISSING: Final = "ERR missing expire time"
-FIELDS_TWICE: Final = "ERR FIELDS keyword specified multiple times"
-FIELDS_TOO_SHORT: Final = "ERR FIELDS requires at least numfields and one field argument"
-FIELDS_MISSING: Final = "ERR missing FIELDS argument"
-FIELDS_POSITION: Final = "ERR Mandatory argument FIELDS is missing or not at the right position"
-FIELDS_TOO_FEW: Final = "ERR wrong number of arguments"
-FIELDS_MISMATCH: Final = "ERR The `numfields` parameter must match the number of arguments"
-# Three commands, three wordings.
-NUMFIELDS_OF_EXPIRE: Final = "ERR Parameter `numFields` should be greater than 0"
-NUMFIELDS_OF_TTL: Final = "ERR Number of fields must be a positive integer"
-NUMFIELDS_OF_SET: Final = "ERR invalid number of fields"
-SEVERAL_CONDITIONS: Final = "ERR Multiple condition flags specified"
-ONE_CONDITION: Final = "ERR Only one of FXX or FNX arguments can be specified"
-ONE_DEADLINE_OF_GET: Final = "ERR Only one of EX, PX, EXAT, PXAT or PERSIST arguments can be specified"
-ONE_DEADLINE_OF_SET: Final = "ERR Only one of EX, PX, EXAT, PXAT or KEEPTTL arguments can be specified"
 
 # The latest deadline of a field, in Unix milliseconds: the year 4199.
 LATEST_MS: Final = 2**46 - 1
@@ -51,10 +53,6 @@ REMOVED: Final = 2
 
 CONDITIONS: Final = frozenset((b"NX", b"XX", b"GT", b"LT"))
 COMPLEXITY: Final = "O(N) where N is the number of specified fields"
-
-
-def unknown_argument(word: bytes) -> str:
-    return f"ERR unknown argument: {shown(word)}"
 
 
 # Setting deadlines

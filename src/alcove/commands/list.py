@@ -10,20 +10,22 @@ from alcove.engine import events
 from alcove.engine.arguments import Arguments
 from alcove.engine.context import Context
 from alcove.engine.declaration import command
-from alcove.errors import NEGATIVE, NO_SUCH_KEY, SYNTAX, CommandError, wrong_arity
+from alcove.errors import (
+    COUNT_NEGATIVE,
+    COUNT_TOO_LOW,
+    INDEX_OUT_OF_RANGE,
+    MAXLEN_NEGATIVE,
+    NEGATIVE,
+    NO_SUCH_KEY,
+    NUMKEYS_TOO_LOW,
+    RANK_ZERO,
+    SYNTAX,
+    CommandError,
+    wrong_arity,
+)
 from alcove.numeric import INT64_MAX, parse_bounded, parse_int
 from alcove.types.list import List
 from alcove.values import NULL_ARRAY, OK
-
-INDEX_OUT_OF_RANGE: Final = "ERR index out of range"
-NUMKEYS_TOO_LOW: Final = "ERR numkeys should be greater than 0"
-COUNT_TOO_LOW: Final = "ERR count should be greater than 0"
-RANK_ZERO: Final = (
-    "ERR RANK can't be zero: use 1 to start from the first match, 2 from the second ... or use negative to start "
-    "from the end of the list"
-)
-COUNT_NEGATIVE: Final = "ERR COUNT can't be negative"
-MAXLEN_NEGATIVE: Final = "ERR MAXLEN can't be negative"
 
 PUSH_COMPLEXITY: Final = (
     "O(1) for each element added, so O(N) to add N elements when the command is called with multiple arguments."

@@ -12,13 +12,10 @@ from alcove.engine.arguments import Arguments
 from alcove.engine.context import Context
 from alcove.engine.declaration import command
 from alcove.engine.glob import matches
-from alcove.errors import NEGATIVE, OUT_OF_RANGE, SYNTAX, CommandError
+from alcove.errors import COUNT_RANGE, NEGATIVE, NOVALUES_OF_HSCAN, OUT_OF_RANGE, SYNTAX, CommandError
 from alcove.numeric import INT64_MAX, parse_bounded, parse_int
 from alcove.types.set import Set
 from alcove.values import Members
-
-COUNT_RANGE: Final = f"ERR value is out of range, value must between {-INT64_MAX} and {INT64_MAX}"
-NOVALUES_OF_HSCAN: Final = "ERR NOVALUES option can only be used in HSCAN"
 
 # A reply of more repeated draws than this would not fit any memory: the real server runs out of it.
 MOST_DRAWS: Final = 2**26

@@ -9,7 +9,7 @@ from alcove.engine import events
 from alcove.engine.arguments import Arguments
 from alcove.engine.context import Context
 from alcove.engine.declaration import command
-from alcove.errors import SYNTAX, CommandError
+from alcove.errors import LIMIT_NEGATIVE, NUMKEYS_TOO_HIGH, NUMKEYS_TOO_LOW, SYNTAX, CommandError
 from alcove.numeric import INT64_MAX, parse_bounded
 from alcove.types.set import Set, common, union
 from alcove.types.set import difference as without
@@ -17,9 +17,6 @@ from alcove.values import Members
 
 GROUP = "set"
 
-NUMKEYS_TOO_LOW: Final = "ERR numkeys should be greater than 0"
-NUMKEYS_TOO_HIGH: Final = "ERR Number of keys can't be greater than number of args"
-LIMIT_NEGATIVE: Final = "ERR LIMIT can't be negative"
 
 INTERSECTION_COMPLEXITY: Final = (
     "O(N*M) worst case where N is the cardinality of the smallest set and M is the number of sets."
