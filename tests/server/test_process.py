@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import platform
 import re
 import resource
 import shutil
@@ -268,6 +269,10 @@ def test_too_few_open_files_to_start(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(resource, "setrlimit", limits.setrlimit)
     with pytest.raises(SystemExit, match="'ulimit -n' of 30 is not enough"):
         process.allow_open_files(Config())
+
+
+def test_the_allocator_is_told_to_keep_memory() -> None:
+    assert process.keep_freed_memory() == (platform.libc_ver()[0] == "glibc")
 
 
 def test_what_clients_say_stays_on_one_line_of_the_log() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import logging
 import os
 import signal
@@ -28,6 +29,12 @@ from alcove.version import REDIS_VERSION, VERSION
 # Descriptors for everything that is no client.
 RESERVED_FILES: Final = 32
 
+# Parameters of glibc's mallopt: how much free memory is kept, and what is too large to come from it.
+M_TRIM_THRESHOLD: Final = -1
+M_MMAP_THRESHOLD: Final = -3
+KEPT_FREE_BYTES: Final = 64 * 1024 * 1024
+LARGEST_HEAP_BLOCK_BYTES: Final = 8 * 1024 * 1024
+
 BANNER: Final = """
   Alcove {version} ({build}), with the commands of Redis {redis}, process {pid}
 
@@ -53,6 +60,7 @@ def main(arguments: list[str]) -> int:
     logs.set_up(config.loglevel, os.path.join(config.dir, config.logfile) if config.logfile else "")
     say_hello(config, arguments)
     allow_open_files(config)
+    keep_freed_memory()
     server = Server(Engine(config, registry=registry), port=None if config.port or config.unixsocket else 0)
     try:
         server.listen()
@@ -213,6 +221,19 @@ def open_files(wanted: int) -> int:
         else:
             return limits[0]
     return soft
+
+
+def keep_freed_memory() -> bool:
+    """Has glibc's allocator keep what was freed for the next large value, instead of giving it back each time.
+
+    Replies and values above 100 KB otherwise come from fresh pages, which costs three times as much processor time
+    as all the rest of GET or SET. False where the allocator is another.
+    """
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except (AttributeError, OSError, TypeError):
+        return False
+    return bool(mallopt(M_TRIM_THRESHOLD, KEPT_FREE_BYTES) and mallopt(M_MMAP_THRESHOLD, LARGEST_HEAP_BLOCK_BYTES))
 
 
 # Its end
