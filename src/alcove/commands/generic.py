@@ -181,10 +181,17 @@ def scan(ctx: Context, cursor: bytes, *options: bytes) -> list[object]:
 
 
 def parse_cursor(cursor: bytes) -> int:
-    """A cursor as SCAN and its kin take it: the digits of an unsigned 64-bit number."""
-    if not cursor.isdigit() or len(cursor) > CURSOR_DIGITS or int(cursor) >= 2**64:
+    """A cursor as SCAN and its kin take it: an unsigned 64-bit number, as the real server reads one.
+
+    A negative number is refused, but what is no canonical integer may have zeros in front and a sign, which wraps.
+    """
+    number = try_int(cursor)
+    digits = cursor[1:] if cursor[:1] in (b"+", b"-") else cursor
+    if number is None and digits.isdigit() and len(digits) <= CURSOR_DIGITS and int(digits) < 2**64:
+        number = -int(digits) % 2**64 if cursor[:1] == b"-" else int(digits)
+    if number is None or number < 0:
         raise CommandError(INVALID_CURSOR)
-    return int(cursor)
+    return number
 
 
 def scan_options(arguments: Arguments) -> tuple[bytes | None, int, bytes]:
