@@ -143,6 +143,9 @@ class Hash:
         if self._deadlines is None:
             self._deadlines = SortedSet(self._limits)
         self._extended = True
+        if self._table is not None:
+            # The table and the deadlines share one object, not the equal one that the caller has.
+            field = self._table.key_at(self._table.find(field))
         self._deadlines.put(field, float(deadline_ms))
         self._deadlines_changed()
 
