@@ -232,6 +232,18 @@ def test_while_accepting_rests_a_server_can_end(server: Server, caplog: pytest.L
     assert not server.running
 
 
+def test_while_accepting_rests_the_port_can_be_changed(server: Server, caplog: pytest.LogCaptureFixture) -> None:
+    session = server.engine.connect("embedded")
+    listener = server._tcp[0]
+    listener.socket = Tired(listener.socket)  # type: ignore[assignment]
+    port = free_port()
+    with Client(server):
+        eventually(lambda: "Accepting client" in caplog.text)
+        assert server.engine.execute(session, [b"CONFIG", b"SET", b"port", b"%d" % port]) == OK
+    with Client(port) as client:
+        assert client.call("PING") == PONG
+
+
 # One engine, other threads
 
 
@@ -279,6 +291,21 @@ def test_both_kinds_of_users_at_once(server: Server) -> None:
     assert clients[0].call("GET", "counter") == b"2000"
     for client in clients:
         client.socket.close()
+
+
+def test_what_is_posted_is_done_under_the_lock_and_may_fail(server: Server, caplog: pytest.LogCaptureFixture) -> None:
+    done: list[str] = []
+
+    def nested(word: str) -> None:
+        done.append(word)
+        server.engine.enter()
+
+    server.post(nested, "once")
+    eventually(lambda: "failed in an unexpected way" in caplog.text)
+    assert done == ["once"]
+    assert "called from inside one of its own commands" in caplog.text
+    with Client(server) as client:
+        assert client.call("PING") == PONG
 
 
 # Fairness

@@ -26,6 +26,7 @@ cdef class Loop:
     cdef int _patience_ms(self)
     cdef _not_a_client(self, int fd)
     cdef _work(self)
+    cdef _read_mail(self)
     cdef _keep_house(self)
     cdef _serve_ready(self)
     cdef _send_replies(self)

@@ -100,7 +100,7 @@ class Loop:
                     log.debug("The alarm is ringing already")
 
     def stop(self) -> None:
-        """Ends `run` after this turn."""
+        """Has `turn` answer that the end has come."""
         self.agenda.stopping = True
         self._ring()
 
@@ -113,7 +113,8 @@ class Loop:
     def listen(self, listeners: Iterable[Listener]) -> None:
         for listener in listeners:
             self.listeners[listener.fd] = listener
-            self.poller.add(listener.fd, _READ)
+            if self._accept_again_us == 0:
+                self.poller.add(listener.fd, _READ)
 
     def unlisten(self, listeners: Iterable[Listener]) -> None:
         for listener in listeners:
@@ -168,9 +169,8 @@ class Loop:
     def _work(self) -> None:
         """The part of a turn under the engine's lock."""
         agenda = self.agenda
-        while agenda.mail:
-            function, argument = agenda.mail.popleft()
-            function(argument)
+        if agenda.mail:
+            self._read_mail()
         if self._arrivals:
             self._accept_all()
         if agenda.ready:
@@ -183,6 +183,15 @@ class Loop:
             self._accept_again()
         if agenda.leaving:
             self._take_leave()
+
+    def _read_mail(self) -> None:
+        mail = self.agenda.mail
+        while mail:
+            function, argument = mail.popleft()
+            try:
+                function(argument)
+            except Exception:
+                log.exception("What another thread wanted done failed in an unexpected way")
 
     def _keep_house(self) -> None:
         try:
@@ -245,9 +254,9 @@ class Loop:
                 continue
             try:
                 self._admit(sock, listener, peer)
-            except OSError as error:
-                # It is gone again.
-                log.log(VERBOSE, "Error registering a new client: %s", error.strerror)
+            except (OSError, MemoryError) as error:
+                # It is gone again, or too much.
+                log.log(VERBOSE, "Error registering a new client: %s", error)
                 sock.close()
 
     def _admit(self, sock: socket.socket, listener: Listener, peer: tuple[str, int] | str) -> None:
