@@ -26,6 +26,7 @@ COMPILED = [
     "alcove.commands.info",
     "alcove.commands.list",
     "alcove.commands.list_blocking",
+    "alcove.commands.memory",
     "alcove.commands.server",
     "alcove.commands.set",
     "alcove.commands.set_algebra",

@@ -14,7 +14,10 @@ from alcove.commands.stream_arguments import (
     parse_trimming,
     parse_unsigned,
 )
-from alcove.commands.stream_errors import (
+from alcove.engine import events
+from alcove.engine.context import Context
+from alcove.engine.declaration import command
+from alcove.errors import (
     ABOVE_NEW_LAST_ID,
     BELOW_MAX_DELETED,
     BELOW_TOP,
@@ -25,11 +28,11 @@ from alcove.commands.stream_errors import (
     INVALID_ID,
     NEGATIVE_ENTRIES_ADDED,
     NO_ID_LEFT,
+    NO_SUCH_KEY,
+    SYNTAX,
+    CommandError,
+    wrong_arity,
 )
-from alcove.engine import events
-from alcove.engine.context import Context
-from alcove.engine.declaration import command
-from alcove.errors import NO_SUCH_KEY, SYNTAX, CommandError, wrong_arity
 from alcove.numeric import parse_int
 from alcove.types.stream import ACKNOWLEDGED, DROP_REFERENCES, MAX_NODE_BYTES, Stream
 from alcove.types.stream_id import LAST, ZERO, text

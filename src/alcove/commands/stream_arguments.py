@@ -6,7 +6,8 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
-from alcove.commands.stream_errors import (
+from alcove.engine.context import Context
+from alcove.errors import (
     INVALID_END,
     INVALID_ID,
     INVALID_START,
@@ -17,10 +18,10 @@ from alcove.commands.stream_errors import (
     NEGATIVE_MAXLEN,
     NUMIDS_MISMATCH,
     NUMIDS_NOT_POSITIVE,
+    SYNTAX,
     XTRIM_WITHOUT_TRIMMING,
+    CommandError,
 )
-from alcove.engine.context import Context
-from alcove.errors import SYNTAX, CommandError
 from alcove.integers import try_int
 from alcove.numeric import parse_int
 from alcove.types.stream import ACKNOWLEDGED, DROP_REFERENCES, KEEP_REFERENCES, Stream

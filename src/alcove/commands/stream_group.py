@@ -22,11 +22,17 @@ from alcove.commands.stream_delivery import (
     record_position,
     walk,
 )
-from alcove.commands.stream_errors import (
+from alcove.engine import events
+from alcove.engine.arguments import Arguments
+from alcove.engine.context import Context
+from alcove.engine.declaration import command, container
+from alcove.errors import (
     BAD_ENTRIES_READ,
     COUNT_NOT_POSITIVE,
     GROUP_EXISTS,
     STREAM_IS_MISSING,
+    SYNTAX,
+    CommandError,
     bad_claim_option,
     bad_min_idle,
     no_group,
@@ -34,11 +40,6 @@ from alcove.commands.stream_errors import (
     unknown_claim_option,
     wrong_subcommand,
 )
-from alcove.engine import events
-from alcove.engine.arguments import Arguments
-from alcove.engine.context import Context
-from alcove.engine.declaration import command, container
-from alcove.errors import SYNTAX, CommandError
 from alcove.numeric import parse_bounded, parse_int
 from alcove.types.stream import DROP_REFERENCES, Stream
 from alcove.types.stream_group import UNKNOWN, Consumer, Group, delivery_count, delivery_ms

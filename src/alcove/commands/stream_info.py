@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from alcove.commands.stream_errors import (
+from alcove.engine.context import Context
+from alcove.engine.declaration import command, container
+from alcove.errors import (
+    NO_SUCH_KEY,
+    CommandError,
     no_group_of_key,
     wrong_subcommand,
 )
-from alcove.engine.context import Context
-from alcove.engine.declaration import command, container
-from alcove.errors import NO_SUCH_KEY, CommandError
 from alcove.numeric import parse_int
 from alcove.types.stream import Stream
 from alcove.types.stream_group import UNKNOWN, Consumer, Group, delivery_count, delivery_ms

@@ -7,26 +7,24 @@ from typing import Any, Final
 
 from alcove.commands.stream_arguments import parse_id
 from alcove.commands.stream_delivery import PAGE, Deliveries, consumer_of, record_position
-from alcove.commands.stream_errors import (
-    GROUP_IS_MISSING,
-    MIN_IDLE_NEGATIVE,
-    MIN_IDLE_NOT_INTEGER,
-    NEW_WITHOUT_GROUP,
-    meaningless_id,
-    no_group_to_read,
-    only_xreadgroup,
-    unbalanced_streams,
-)
 from alcove.engine.arguments import Arguments
 from alcove.engine.blocking import NOT_READY
 from alcove.engine.context import Context
 from alcove.engine.declaration import command
 from alcove.errors import (
+    GROUP_IS_MISSING,
+    MIN_IDLE_NEGATIVE,
+    MIN_IDLE_NOT_INTEGER,
+    NEW_WITHOUT_GROUP,
     SYNTAX,
     TIMEOUT_NEGATIVE,
     TIMEOUT_NOT_INTEGER,
     TIMEOUT_OUT_OF_RANGE,
     CommandError,
+    meaningless_id,
+    no_group_to_read,
+    only_xreadgroup,
+    unbalanced_streams,
 )
 from alcove.numeric import INT64_MAX
 from alcove.types.stream import Stream
