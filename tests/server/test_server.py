@@ -18,6 +18,7 @@ import redis
 
 from alcove.engine.config import Config
 from alcove.engine.engine import Engine
+from alcove.engine.session import do_nothing
 from alcove.server.agenda import Agenda
 from alcove.server.connection import Connection
 from alcove.server.listeners import CannotListen, Listener, listen_tcp, listen_unix
@@ -319,7 +320,7 @@ class Lonely:
         self.session = self.engine.connect("tcp")
         self.theirs, self.ours = socket.socketpair()
         self.poller = new_poller()
-        self.connection = Connection(self.ours, self.session, Agenda(self.engine.config, int), self.poller)
+        self.connection = Connection(self.ours, self.session, Agenda(self.engine.config, do_nothing), self.poller)
 
     def turns(self, turn_us: int) -> list[tuple[int, bool]]:
         """How many commands are done after each turn, and whether it made a megabyte of replies."""

@@ -22,7 +22,7 @@ from alcove.values import NO_REPLY, NULL_ARRAY, OK
 
 # How long anything may take before a test fails; nothing waits so long unless it is broken.
 PATIENCE_SECONDS = 30
-FACTS = {"since": "1.0.0", "complexity": "O(1)", "group": "generic"}
+FACTS: dict[str, Any] = {"since": "1.0.0", "complexity": "O(1)", "group": "generic"}
 
 
 def request(*words: bytes | str | int) -> bytes:
