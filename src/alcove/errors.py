@@ -233,6 +233,33 @@ TIMEOUT_NEGATIVE: Final = "ERR timeout is negative"
 TIMEOUT_OUT_OF_RANGE: Final = "ERR timeout is out of range"
 TIMEOUT_NOT_INTEGER: Final = "ERR timeout is not an integer or out of range"
 
+# The protocol
+INVALID_MULTIBULK: Final = "ERR Protocol error: invalid multibulk length"
+INVALID_BULK: Final = "ERR Protocol error: invalid bulk length"
+UNAUTHENTICATED_MULTIBULK: Final = "ERR Protocol error: unauthenticated multibulk length"
+UNAUTHENTICATED_BULK: Final = "ERR Protocol error: unauthenticated bulk length"
+TOO_BIG_INLINE: Final = "ERR Protocol error: too big inline request"
+TOO_BIG_MULTIBULK_COUNT: Final = "ERR Protocol error: too big mbulk count string"
+TOO_BIG_BULK_COUNT: Final = "ERR Protocol error: too big bulk count string"
+UNBALANCED_QUOTES: Final = "ERR Protocol error: unbalanced quotes in request"
+BULK_TOO_LONG: Final = "ERR Protocol error: a bulk is longer than its length"
+NESTED_TOO_DEEP: Final = "ERR Protocol error: replies nest too deep"
+
+# The server
+TOO_MANY_CLIENTS: Final = "ERR max number of clients reached"
+PROTECTED_MODE: Final = (
+    "DENIED Redis is running in protected mode because protected mode is enabled and no password is set for the "
+    "default user. In this mode connections are only accepted from the loopback interface. If you want to connect "
+    "from external computers to Redis you may adopt one of the following solutions: 1) Just disable protected mode "
+    "sending the command 'CONFIG SET protected-mode no' from the loopback interface by connecting to Redis from the "
+    "same host the server is running, however MAKE SURE Redis is not publicly accessible from internet if you do so. "
+    "Use CONFIG REWRITE to make this change permanent. 2) Alternatively you can just disable the protected mode by "
+    "editing the Redis configuration file, and setting the protected mode option to 'no', and then restarting the "
+    "server. 3) If you started the server manually just for testing, restart it with the '--protected-mode no' "
+    "option. 4) Setup a an authentication password for the default user. NOTE: You only need to do one of the above "
+    "things in order for the server to start accepting connections from the outside."
+)
+
 # The whole engine
 FIRST_DB_INDEX: Final = "ERR invalid first DB index"
 SECOND_DB_INDEX: Final = "ERR invalid second DB index"
@@ -395,3 +422,11 @@ def bad_claim_option(option: str) -> str:
 
 def unknown_claim_option(option: bytes) -> str:
     return f"ERR Unrecognized XCLAIM option '{shown(option)}'"
+
+
+def expected_bulk(got: str) -> str:
+    return f"ERR Protocol error: expected '$', got '{got}'"
+
+
+def not_a_reply(line: str) -> str:
+    return f"ERR Protocol error: '{line}' is no reply"

@@ -9,7 +9,18 @@ from __future__ import annotations
 
 from typing import Final
 
-from alcove.errors import CommandError
+from alcove.errors import (
+    INVALID_BULK,
+    INVALID_MULTIBULK,
+    TOO_BIG_BULK_COUNT,
+    TOO_BIG_INLINE,
+    TOO_BIG_MULTIBULK_COUNT,
+    UNAUTHENTICATED_BULK,
+    UNAUTHENTICATED_MULTIBULK,
+    UNBALANCED_QUOTES,
+    CommandError,
+    expected_bulk,
+)
 from alcove.numeric import try_int
 from alcove.quoting import split_words
 
@@ -25,15 +36,6 @@ _SMALL_PIECE: Final = 4096
 
 # More digits than these are left to the strict and slower way.
 _QUICK_DIGITS: Final = 9
-
-_INVALID_COUNT: Final = "ERR Protocol error: invalid multibulk length"
-_INVALID_BULK: Final = "ERR Protocol error: invalid bulk length"
-_UNAUTHENTICATED_COUNT: Final = "ERR Protocol error: unauthenticated multibulk length"
-_UNAUTHENTICATED_BULK: Final = "ERR Protocol error: unauthenticated bulk length"
-_TOO_BIG_INLINE: Final = "ERR Protocol error: too big inline request"
-_TOO_BIG_COUNT: Final = "ERR Protocol error: too big mbulk count string"
-_TOO_BIG_BULK: Final = "ERR Protocol error: too big bulk count string"
-_UNBALANCED: Final = "ERR Protocol error: unbalanced quotes in request"
 
 
 class ProtocolError(CommandError):
@@ -146,12 +148,12 @@ class RequestReader:
                     self._args = []
                     return True
             else:
-                line = self._line(b"\n", _TOO_BIG_INLINE)
+                line = self._line(b"\n", TOO_BIG_INLINE)
                 if line is None:
                     continue
                 args = split_words(line.removesuffix(b"\r"))
                 if args is None:
-                    raise self._fail(_UNBALANCED)
+                    raise self._fail(UNBALANCED_QUOTES)
                 if args:
                     self._args = args
                     return True
@@ -160,18 +162,18 @@ class RequestReader:
         """Sets how many arguments come; none for a count of zero or below. False when the line is not whole yet."""
         count = self._quick_number()
         if count < 0:
-            line = self._line(b"\r", _TOO_BIG_COUNT)
+            line = self._line(b"\r", TOO_BIG_MULTIBULK_COUNT)
             if line is None:
                 return False
             self._pos += 1
             number = try_int(line[1:])
             if number is None:
-                raise self._fail(_INVALID_COUNT)
+                raise self._fail(INVALID_MULTIBULK)
             count = number
         if count > self.max_multibulk:
-            raise self._fail(_INVALID_COUNT)
+            raise self._fail(INVALID_MULTIBULK)
         if count > _MAX_COUNT_UNAUTHENTICATED and not self.authenticated:
-            raise self._fail(_UNAUTHENTICATED_COUNT)
+            raise self._fail(UNAUTHENTICATED_MULTIBULK)
         self._missing = max(count, 0)
         return True
 
@@ -200,23 +202,23 @@ class RequestReader:
                 return False
         length = self._quick_number() if self._view[self._pos] == 36 else -1  # $
         if length < 0:
-            line = self._line(b"\r", _TOO_BIG_BULK)
+            line = self._line(b"\r", TOO_BIG_BULK_COUNT)
             while line is None:
                 if not self._refill():
                     return False
-                line = self._line(b"\r", _TOO_BIG_BULK)
+                line = self._line(b"\r", TOO_BIG_BULK_COUNT)
             self._pos += 1
             if line[:1] != b"$":
                 got = (line[:1] or b"\r").decode("utf-8", "surrogateescape")
-                raise self._fail(f"ERR Protocol error: expected '$', got '{got}'")
+                raise self._fail(expected_bulk(got))
             number = try_int(line[1:])
             if number is None or number < 0:
-                raise self._fail(_INVALID_BULK)
+                raise self._fail(INVALID_BULK)
             length = number
         if length > self.max_bulk:
-            raise self._fail(_INVALID_BULK)
+            raise self._fail(INVALID_BULK)
         if length > _MAX_BULK_UNAUTHENTICATED and not self.authenticated:
-            raise self._fail(_UNAUTHENTICATED_BULK)
+            raise self._fail(UNAUTHENTICATED_BULK)
         self._bulk = length
         return True
 

@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable
 from typing import Any, Final
 
-from alcove.errors import CommandError
+from alcove.errors import BULK_TOO_LONG, NESTED_TOO_DEEP, CommandError, not_a_reply
 from alcove.numeric import try_float, try_int
 from alcove.protocol.reader import ProtocolError
 from alcove.values import NO_REPLY, NULL_ARRAY, BigNumber, Members, Pairs, Push, Status, Verbatim
@@ -84,7 +84,7 @@ class ReplyReader:
                 if len(self._data) < end + 2:
                     break
                 if self._data[end : end + 2] != b"\r\n":
-                    raise ProtocolError("ERR Protocol error: a bulk is longer than its length")
+                    raise ProtocolError(BULK_TOO_LONG)
                 content = bytes(self._data[end - size : end])
                 value = self._complete(end + 2 - self._pos, _BULKS[sign](content))
             elif sign in _LINES:
@@ -105,7 +105,7 @@ class ReplyReader:
         """Opens an aggregate, which is complete at once when it is empty."""
         count = _length(line) * _AGGREGATES[sign]
         if len(self._open) == _MAX_DEPTH:
-            raise ProtocolError("ERR Protocol error: replies nest too deep")
+            raise ProtocolError(NESTED_TOO_DEEP)
         aggregate = _Aggregate(sign, count)
         if count == 0 and sign != b"|":
             return self._complete(len(line) + 2, aggregate.value())
@@ -139,7 +139,7 @@ def _length(line: bytes) -> int:
 
 def _malformed(line: bytes) -> ProtocolError:
     shown = line[:64].decode("utf-8", "surrogateescape")
-    return ProtocolError(f"ERR Protocol error: '{shown}' is no reply")
+    return ProtocolError(not_a_reply(shown))
 
 
 def _error(text: bytes) -> CommandError:

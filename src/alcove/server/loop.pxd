@@ -33,7 +33,7 @@ cdef class Loop:
     cdef _accept_all(self)
     cdef _accept(self, object listener)
     cdef _admit(self, object sock, object listener, object peer)
-    cdef _reject(self, object sock, bytes why)
+    cdef _reject(self, object sock, str why)
     cdef _rest_from_accepting(self)
     cdef _accept_again(self)
     cdef _round(self, long long now_us)

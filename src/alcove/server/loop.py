@@ -15,6 +15,7 @@ from threading import RLock, get_ident
 from alcove.engine.clock import Clock
 from alcove.engine.engine import Engine
 from alcove.engine.session import UNAUTHENTICATED, do_nothing, ignore
+from alcove.errors import PROTECTED_MODE, TOO_MANY_CLIENTS, CommandError
 from alcove.server import poller as readiness
 from alcove.server.agenda import Agenda
 from alcove.server.connection import Connection
@@ -37,20 +38,6 @@ _ACCEPT_REST_US = 100_000
 _FAREWELL_US = 1_000_000
 
 _OUT_OF_RESOURCES = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM))
-
-_TOO_MANY_CLIENTS = b"-ERR max number of clients reached\r\n"
-_PROTECTED = (
-    b"-DENIED Redis is running in protected mode because protected mode is enabled and no password is set for the "
-    b"default user. In this mode connections are only accepted from the loopback interface. If you want to connect "
-    b"from external computers to Redis you may adopt one of the following solutions: 1) Just disable protected mode "
-    b"sending the command 'CONFIG SET protected-mode no' from the loopback interface by connecting to Redis from the "
-    b"same host the server is running, however MAKE SURE Redis is not publicly accessible from internet if you do so. "
-    b"Use CONFIG REWRITE to make this change permanent. 2) Alternatively you can just disable the protected mode by "
-    b"editing the Redis configuration file, and setting the protected mode option to 'no', and then restarting the "
-    b"server. 3) If you started the server manually just for testing, restart it with the '--protected-mode no' "
-    b"option. 4) Setup a an authentication password for the default user. NOTE: You only need to do one of the above "
-    b"things in order for the server to start accepting connections from the outside.\r\n"
-)
 
 log = logging.getLogger(__name__)
 
@@ -263,7 +250,7 @@ class Loop:
         engine = self.engine
         sock.setblocking(False)
         if len(self.connections) >= engine.config.maxclients:
-            self._reject(sock, _TOO_MANY_CLIENTS)
+            self._reject(sock, TOO_MANY_CLIENTS)
             return
         if listener.kind == "unix":
             address = local_address = f"{listener.host}:0"
@@ -278,15 +265,15 @@ class Loop:
         if engine.config.protected_mode and not session.gate & UNAUTHENTICATED and is_remote(listener, address):
             engine.disconnect(session)
             self.poller.remove(sock.fileno())
-            self._reject(sock, _PROTECTED)
+            self._reject(sock, PROTECTED_MODE)
             return
         self.connections[sock.fileno()] = Connection(sock, session, self.agenda, self.poller)
 
-    def _reject(self, sock: socket.socket, why: bytes) -> None:
+    def _reject(self, sock: socket.socket, why: str) -> None:
         """Says why and closes; who does not take that does not hear it."""
         self.rejected += 1
         try:
-            sock.send(why)
+            sock.send(b"-%b\r\n" % CommandError(why).line)
         except OSError as error:
             log.log(VERBOSE, "Error writing to client: %s", error.strerror)
         sock.close()
