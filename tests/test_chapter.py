@@ -1,0 +1,216 @@
+"""The chapter's redis-cli transcripts: the same replies by redis-cli over the wire, and by a client in the process.
+
+Replies are written as redis-cli shows them. Where the chapter's own transcript is mistaken (it counts two players
+between 900 and 1000 where there are three), the reply is the real server's.
+"""
+
+from __future__ import annotations
+
+import shlex
+import shutil
+import subprocess
+from typing import Any
+
+import pytest
+
+import alcove
+
+STRINGS = """
+SET user:1:name "Alice Johnson"                              | OK
+GET user:1:name                                              | "Alice Johnson"
+MSET user:1:email "alice@example.com" user:1:age "28"        | OK
+MGET user:1:name user:1:email user:1:age                     | 1) "Alice Johnson" 2) "alice@example.com" 3) "28"
+SET page:views 100                                           | OK
+INCR page:views                                              | (integer) 101
+INCRBY page:views 10                                         | (integer) 111
+DECR page:views                                              | (integer) 110
+SET greeting "Hello"                                         | OK
+APPEND greeting " World"                                     | (integer) 11
+GET greeting                                                 | "Hello World"
+SETEX session:abc123 3600 "user-data"                        | OK
+SETNX user:1:name "Bob"                                      | (integer) 0
+EXISTS user:1:name                                           | (integer) 1
+DEL user:1:age                                               | (integer) 1
+"""
+
+HASHES = """
+HSET user:1 name "Alice Johnson"                             | (integer) 1
+HGET user:1 name                                             | "Alice Johnson"
+HMSET user:1 email "alice@example.com" age 28 city "New York" | OK
+HGETALL user:1 | 1) "name" 2) "Alice Johnson" 3) "email" 4) "alice@example.com" 5) "age" 6) "28" 7) "city" 8) "New York"
+HMGET user:1 name email                                      | 1) "Alice Johnson" 2) "alice@example.com"
+HDEL user:1 city                                             | (integer) 1
+HEXISTS user:1 name                                          | (integer) 1
+HSET product:1 views 100                                     | (integer) 1
+HINCRBY product:1 views 1                                    | (integer) 101
+HKEYS user:1                                                 | 1) "name" 2) "email" 3) "age"
+HVALS user:1                                                 | 1) "Alice Johnson" 2) "alice@example.com" 3) "28"
+HLEN user:1                                                  | (integer) 3
+HMSET session:abc123 userId "507f1f77bcf86cd799439011" username "alice" loginTime "2024-01-15T10:00:00Z" | OK
+HSET session:abc123 lastActivity "2024-01-15T10:35:00Z"      | (integer) 1
+EXPIRE session:abc123 3600                                   | (integer) 1
+"""
+
+LISTS = """
+LPUSH queue:tasks "task1"                                    | (integer) 1
+RPUSH queue:tasks "task2" "task3"                            | (integer) 3
+LRANGE queue:tasks 0 -1                                      | 1) "task1" 2) "task2" 3) "task3"
+LRANGE queue:tasks 0 1                                       | 1) "task1" 2) "task2"
+LPOP queue:tasks                                             | "task1"
+RPOP queue:tasks                                             | "task3"
+LLEN queue:tasks                                             | (integer) 1
+RPUSH mylist "a" "b" "c"                                     | (integer) 3
+LINDEX mylist 1                                              | "b"
+LSET mylist 1 "B"                                            | OK
+RPUSH numbers 1 2 3 4 5                                      | (integer) 5
+LTRIM numbers 0 2                                            | OK
+LRANGE numbers 0 -1                                          | 1) "1" 2) "2" 3) "3"
+BLPOP queue:tasks 10                                         | 1) "queue:tasks" 2) "task2"
+LPUSH feed:user:1 "Alice liked your post"                    | (integer) 1
+LPUSH feed:user:1 "Bob commented on your photo"              | (integer) 2
+LPUSH feed:user:1 "Carol started following you"              | (integer) 3
+LRANGE feed:user:1 0 9 | 1) "Carol started following you" 2) "Bob commented on your photo" 3) "Alice liked your post"
+LTRIM feed:user:1 0 99                                       | OK
+LLEN feed:user:1                                             | (integer) 3
+"""
+
+SETS = """
+SADD tags:post:1 "mongodb" "nosql" "database"                | (integer) 3
+SADD tags:post:1 "mongodb"                                   | (integer) 0
+SMEMBERS tags:post:1                                         | 1) "mongodb" 2) "nosql" 3) "database"
+SISMEMBER tags:post:1 "mongodb"                              | (integer) 1
+SREM tags:post:1 "database"                                  | (integer) 1
+SCARD tags:post:1                                            | (integer) 2
+SADD set1 "a" "b" "c"                                        | (integer) 3
+SADD set2 "b" "c" "d"                                        | (integer) 3
+SINTER set1 set2                                             | 1) "b" 2) "c"
+SUNION set1 set2                                             | 1) "a" 2) "b" 3) "c" 4) "d"
+SDIFF set1 set2                                              | 1) "a"
+SINTERSTORE common set1 set2                                 | (integer) 2
+SADD visitors:2024-01-15 "user:1" "user:2" "user:3"          | (integer) 3
+SADD visitors:2024-01-16 "user:2" "user:3" "user:4"          | (integer) 3
+SCARD visitors:2024-01-15                                    | (integer) 3
+SINTER visitors:2024-01-15 visitors:2024-01-16               | 1) "user:2" 2) "user:3"
+SUNION visitors:2024-01-15 visitors:2024-01-16               | 1) "user:1" 2) "user:2" 3) "user:3" 4) "user:4"
+"""
+
+SORTED_SETS = """
+ZADD leaderboard 1000 "alice" 850 "bob" 950 "carol"          | (integer) 3
+ZRANGE leaderboard 0 -1                                      | 1) "bob" 2) "carol" 3) "alice"
+ZRANGE leaderboard 0 -1 WITHSCORES          | 1) "bob" 2) "850" 3) "carol" 4) "950" 5) "alice" 6) "1000"
+ZREVRANGE leaderboard 0 2 WITHSCORES        | 1) "alice" 2) "1000" 3) "carol" 4) "950" 5) "bob" 6) "850"
+ZRANK leaderboard "bob"                                      | (integer) 0
+ZREVRANK leaderboard "alice"                                 | (integer) 0
+ZSCORE leaderboard "alice"                                   | "1000"
+ZINCRBY leaderboard 50 "bob"                                 | "900"
+ZCOUNT leaderboard 900 1000                                  | (integer) 3
+ZRANGEBYSCORE leaderboard 900 1000 WITHSCORES | 1) "bob" 2) "900" 3) "carol" 4) "950" 5) "alice" 6) "1000"
+ZREM leaderboard "bob"                                       | (integer) 1
+ZCARD leaderboard                                            | (integer) 2
+ZADD game:leaderboard 15000 "player1" 12000 "player2" 18000 "player3" | (integer) 3
+ZREVRANGE game:leaderboard 0 9 WITHSCORES | 1) "player3" 2) "18000" 3) "player1" 4) "15000" 5) "player2" 6) "12000"
+ZREVRANK game:leaderboard "player1"                          | (integer) 1
+ZINCRBY game:leaderboard 500 "player1"                       | "15500"
+ZRANGEBYSCORE game:leaderboard 15000 20000 WITHSCORES        | 1) "player1" 2) "15500" 3) "player3" 4) "18000"
+"""
+
+EXPIRATION = """
+SETEX session:abc123 3600 "user-data"                        | OK
+SET mykey "value"                                            | OK
+EXPIRE mykey 300                                             | (integer) 1
+TTL mykey                                                    | (integer) 300
+PEXPIRE mykey 500000                                         | (integer) 1
+EXPIREAT mykey 4102444800                                    | (integer) 1
+SET mykey "value"                                            | OK
+EXPIRE mykey 3600 NX                                         | (integer) 1
+EXPIRE mykey 7200 XX                                         | (integer) 1
+EXPIRE mykey 1800 GET                                        | (integer) 7200
+TTL mykey                                                    | (integer) 1800
+SET persistent-key 1                                         | OK
+TTL persistent-key                                           | (integer) -1
+TTL nonexistent                                              | (integer) -2
+PERSIST mykey                                                | (integer) 1
+TTL mykey                                                    | (integer) -1
+"""
+
+TRANSACTIONS = """
+MULTI                                                        | OK
+SET key1 value1                                              | QUEUED
+INCR counter                                                 | QUEUED
+EXEC                                                         | 1) OK 2) (integer) 1
+MULTI                                                        | OK
+SET key1 other                                               | QUEUED
+DISCARD                                                      | OK
+GET key1                                                     | "value1"
+WATCH key1                                                   | OK
+UNWATCH                                                      | OK
+"""
+
+TRANSCRIPTS = {
+    "strings": STRINGS,
+    "hashes": HASHES,
+    "lists": LISTS,
+    "sets": SETS,
+    "sorted sets": SORTED_SETS,
+    "expiration": EXPIRATION,
+    "transactions": TRANSACTIONS,
+}
+WITHOUT_ORDER = {"SMEMBERS", "SINTER", "SUNION"}
+
+
+def steps(transcript: str) -> list[tuple[str, str]]:
+    pairs = (line.split("|") for line in transcript.strip().splitlines())
+    return [(command.strip(), reply.strip()) for command, reply in pairs]
+
+
+def shown(reply: Any) -> str:
+    """A reply on RESP2 as redis-cli shows it, on one line."""
+    if reply is None:
+        return "(nil)"
+    if isinstance(reply, int):
+        return f"(integer) {reply}"
+    if isinstance(reply, list):
+        return " ".join(f"{place}) {shown(item)}" for place, item in enumerate(reply, 1))
+    text = reply.decode()
+    return text if text in ("OK", "QUEUED") else f'"{text}"'
+
+
+def alike(command: str, reply: str, expected: str) -> bool:
+    if command.split()[0] not in WITHOUT_ORDER:
+        return reply == expected
+    items = [set(text.split('"')[1::2]) for text in (reply, expected)]
+    return items[0] == items[1]
+
+
+@pytest.mark.parametrize("section", TRANSCRIPTS)
+def test_in_the_process(section: str) -> None:
+    with alcove.open(protocol=2, single_connection_client=True) as client:
+        client.response_callbacks.clear()
+        for command, expected in steps(TRANSCRIPTS[section]):
+            reply = shown(client.execute_command(*shlex.split(command)))
+            assert alike(command, reply, expected), (command, reply)
+
+
+@pytest.mark.parametrize("section", TRANSCRIPTS)
+def test_by_redis_cli(section: str) -> None:
+    if shutil.which("redis-cli") is None:
+        pytest.skip("redis-cli is not installed")
+    commands = steps(TRANSCRIPTS[section])
+    with alcove.serve(port=0) as server:
+        # An echo ends each reply; in a transaction it would be queued.
+        mark = "" if section == "transactions" else "ECHO --\n"
+        lines = "".join(f"{command}\n{mark}" for command, _ in commands)
+        output = subprocess.run(
+            ["redis-cli", "--no-raw", "-p", str(server.port)],
+            input=lines,
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=True,
+        ).stdout
+    if not mark:
+        assert output.split() == " ".join(expected for _, expected in commands).split()
+        return
+    replies = [" ".join(part.split()) for part in output.split('"--"')[:-1]]
+    for (command, expected), reply in zip(commands, replies, strict=True):
+        assert alike(command, reply, " ".join(expected.split())), (command, reply)
