@@ -176,7 +176,7 @@ def shown(reply: Any) -> str:
 
 
 def alike(command: str, reply: str, expected: str) -> bool:
-    if command.split()[0] not in WITHOUT_ORDER:
+    if command.split(maxsplit=1)[0] not in WITHOUT_ORDER:
         return reply == expected
     items = [set(text.split('"')[1::2]) for text in (reply, expected)]
     return items[0] == items[1]

@@ -125,9 +125,7 @@ def test_arity_counts_the_words_of_the_name() -> None:
         ("key [key ...] [WITHSCORES]", [(None, None)], (0, 0, 0)),
     ],
 )
-def test_key_positions(
-    text: str, specs: list[tuple[object, object]], first_last_step: tuple[int, int, int]
-) -> None:
+def test_key_positions(text: str, specs: list[tuple[object, object]], first_last_step: tuple[int, int, int]) -> None:
     found = key_specs(parse(text))
     assert [(spec.begin, spec.find) for spec in found] == specs
     assert positions(found) == first_last_step

@@ -170,9 +170,7 @@ def test_messages_without_end_end_with_the_connection(run: Run, monkeypatch: pyt
         (["sing"], "there is no command 'sing'"),
     ],
 )
-def test_a_command_line_that_makes_no_sense(
-    words: list[str], why: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_command_line_that_makes_no_sense(words: list[str], why: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(words) == 2
     assert why in capsys.readouterr().err
 

@@ -412,9 +412,7 @@ def with_exceptions(categories: int, exceptions: str) -> int:
     return categories
 
 
-def with_access(
-    found: list[KeySpec], keys: str | tuple[str, ...] | None, flags: int
-) -> tuple[KeySpec, ...]:
+def with_access(found: list[KeySpec], keys: str | tuple[str, ...] | None, flags: int) -> tuple[KeySpec, ...]:
     """The key specs with their access flags, as declared or by default."""
     if keys is None:
         access = default_access([spec.name for spec in found], flags)

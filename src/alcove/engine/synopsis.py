@@ -324,9 +324,7 @@ class _KeyFinder:
             position += least(part)
             fixed = fixed and is_fixed(part)
 
-    def part(
-        self, part: Argument, position: int, fixed: bool, after: int | None, keyword: Keyword | None
-    ) -> None:
+    def part(self, part: Argument, position: int, fixed: bool, after: int | None, keyword: Keyword | None) -> None:
         if part.token:
             # An optional list of keys at the end is looked for from the end: the word may also be a value before.
             at_end = part.optional and part.multiple and after == 0
@@ -348,9 +346,7 @@ class _KeyFinder:
             step = shortest(part)
             self.specs.append(KeySpec(_key_name(part), Index(position), KeyNum(0, 1, step)))
 
-    def note(
-        self, part: Argument, position: int, fixed: bool, find: Range | None, keyword: Keyword | None
-    ) -> None:
+    def note(self, part: Argument, position: int, fixed: bool, find: Range | None, keyword: Keyword | None) -> None:
         begin = Index(position) if fixed else keyword
         known = begin is not None and find is not None
         self.specs.append(KeySpec(_key_name(part), begin if known else None, find if known else None))
