@@ -455,6 +455,19 @@ def test_several_loops_share_an_engine() -> None:
     assert sorted(element for _, element in popped) == [b"x", b"y", b"z"]
 
 
+def test_one_client_in_several_loops() -> None:
+    client = alcove.asyncio.open()
+    for element in (b"x", b"y"):
+
+        async def pop(element: bytes = element) -> Any:
+            waiting = started(client, "q")
+            await until_waiting(client)
+            await client.rpush("q", element)
+            return await waiting
+
+        assert list(asyncio.run(pop())) == [b"q", element]
+
+
 def test_what_the_link_says_when_there_is_something_to_read(run: Callable[[Test], None]) -> None:
     async def test(client: alcove.asyncio.Redis) -> None:
         connection = await client.connection_pool.get_connection()

@@ -58,6 +58,16 @@ def test_names_are_shared_as_long_as_somebody_holds_them() -> None:
     assert alcove.from_url("memory:orders").get("a") is None
 
 
+def test_names_are_shared_by_clients_of_both_kinds() -> None:
+    async def get() -> Any:
+        async with alcove.asyncio.from_url("memory:shared?decode_responses=true") as client:
+            return await client.get("a")
+
+    with alcove.from_url("memory:shared") as client:
+        client.set("a", 1)
+        assert asyncio.run(get()) == "1"
+
+
 def test_the_empty_name_is_always_new() -> None:
     first, second = alcove.from_url("memory:"), alcove.from_url("memory:")
     first.set("a", 1)

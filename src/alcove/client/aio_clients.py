@@ -11,7 +11,7 @@ from redis.asyncio.client import Pipeline as AsyncRedisPipeline
 from redis.asyncio.connection import ConnectionPool
 
 from alcove.client.aio_connection import AsyncEngineConnection
-from alcove.client.fast import NOT_OPEN, NOT_PLAIN, Fast, execute, transacted
+from alcove.client.fast import NOT_OPEN, NOT_PLAIN, Fast, execute, short_way, transacted
 from alcove.client.link import cancel_later
 from alcove.engine.engine import Engine
 
@@ -53,9 +53,8 @@ class Redis(redis.asyncio.Redis):
 
     def __init__(self, *, connection_pool: ConnectionPool, **options: Any) -> None:
         super().__init__(connection_pool=connection_pool, **options)
-        over_engine = issubclass(connection_pool.connection_class, AsyncEngineConnection)
-        if over_engine and not self.single_connection_client:
-            self._fast = Fast(connection_pool)
+        if not self.single_connection_client:
+            self._fast = short_way(connection_pool, AsyncEngineConnection)
 
     @property
     def engine(self) -> Engine:

@@ -9,7 +9,7 @@ from redis.client import Pipeline as RedisPipeline
 from redis.connection import ConnectionPool
 
 from alcove.client.connection import EngineConnection
-from alcove.client.fast import NOT_OPEN, NOT_PLAIN, Fast, execute, transacted
+from alcove.client.fast import NOT_OPEN, NOT_PLAIN, Fast, execute, short_way, transacted
 from alcove.engine.engine import Engine
 
 
@@ -35,9 +35,8 @@ class Redis(redis.Redis):
 
     def __init__(self, *, connection_pool: ConnectionPool, **options: Any) -> None:
         super().__init__(connection_pool=connection_pool, **options)
-        over_engine = issubclass(connection_pool.connection_class, EngineConnection)
-        if over_engine and not self._single_connection_client and connection_pool.cache is None:
-            self._fast = Fast(connection_pool)
+        if not self._single_connection_client:
+            self._fast = short_way(connection_pool, EngineConnection)
 
     @property
     def engine(self) -> Engine:

@@ -14,6 +14,7 @@ from typing import Any, Final, TypeAlias
 from redis.client import EMPTY_RESPONSE, NEVER_DECODE
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import ExecAbortError, ResponseError, WatchError
+from redis.observability.providers import get_observability_instance
 
 from alcove.client.arguments import Arguments, words_of
 from alcove.client.link import Link
@@ -33,7 +34,7 @@ NOT_PLAIN: Final = object()
 NOT_OPEN: Final = object()
 # Whose commands are about their connection, and those that are not.
 OF_CONNECTIONS = frozenset(("connection", "pubsub", "transactions"))
-OF_NO_CONNECTION = frozenset(("ping", "echo"))
+OF_NO_CONNECTION = frozenset(("echo", "ping", "publish", "spublish"))
 # These set what a cluster's client is on a connection.
 OF_CLUSTERS = frozenset(("asking", "readonly", "readwrite"))
 # More names than there are commands are no names: "GET key" may be given as one, for any key.
@@ -63,6 +64,17 @@ def is_plain(command: Command) -> bool:
     if command.flags & (BLOCKING | ADMIN) or command.sliced or command.name in OF_CLUSTERS:
         return False
     return command.facts.group not in OF_CONNECTIONS or command.name in OF_NO_CONNECTION
+
+
+def short_way(pool: Any, connection_class: type) -> Fast | None:
+    """The short way of a client with this pool; None if all its commands are to go redis-py's own.
+
+    That is so without an engine in this process, with a client-side cache, and where redis-py measures every command.
+    """
+    is_here = issubclass(pool.connection_class, connection_class)
+    is_cached = getattr(pool, "cache", None) is not None
+    is_measured = get_observability_instance().is_enabled()
+    return Fast(pool) if is_here and not is_cached and not is_measured else None
 
 
 class Fast:
@@ -120,6 +132,10 @@ class Fast:
         self._plans[name] = plan
         return plan
 
+    def remembered(self) -> int:
+        """How many plans there are."""
+        return len(self._plans)
+
     def plans(self, commands: list[Queued]) -> list[Plan] | None:
         """The plans of a pipeline; None if one of its commands is not plain."""
         plans = []
@@ -144,6 +160,7 @@ class Fast:
         engine = self.engine
         self._enter()
         try:
+            session.active_us = engine.clock.monotonic_us()
             reply = engine.call(session, argv)
         finally:
             engine.leave()
@@ -205,6 +222,7 @@ class Fast:
         engine = self.engine
         self._enter()
         try:
+            session.active_us = engine.clock.monotonic_us()
             for argv in argvs:
                 replies.append(engine.call(session, argv))
         finally:

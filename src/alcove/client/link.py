@@ -229,13 +229,13 @@ class SyncLink(Link):
 
 
 class AsyncLink(Link):
-    """The link of a connection whose reader is a task. Only the event loop's thread reads."""
+    """The link of a connection whose reader is a task."""
 
     def __init__(self, engine: Engine) -> None:
         self._inbox: deque[Item] = deque()
-        self._loop = asyncio.get_running_loop()
-        self._thread = threading.get_ident()
+        # What the reader waits for, and the thread of its loop.
         self._waiter: asyncio.Future[None] | None = None
+        self._thread = 0
         super().__init__(engine)
 
     def _put(self, item: Item) -> None:
@@ -247,7 +247,7 @@ class AsyncLink(Link):
             wake(waiter)
             return
         try:
-            self._loop.call_soon_threadsafe(wake, waiter)
+            waiter.get_loop().call_soon_threadsafe(wake, waiter)
         except RuntimeError:
             # The loop is closed, and the reader gone with it.
             self._waiter = None
@@ -282,8 +282,9 @@ class AsyncLink(Link):
                 await self._wait()
 
     async def _wait(self) -> None:
-        waiter = self._waiter = self._loop.create_future()
         blocked = self.session.blocked
+        self._thread = threading.get_ident()
+        waiter = self._waiter = asyncio.get_running_loop().create_future()
         try:
             # Another thread may have put something there before it could see the waiter.
             if not self._inbox:
