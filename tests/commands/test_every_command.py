@@ -138,9 +138,7 @@ def test_containers_have_help_and_refuse_the_unknown(command: Command) -> None:
 
 
 # The groups that are complete up to this release of Redis; of the others some commands are still to come.
-COMPLETE = set(
-    ["string", "hash", "list", "set", "sorted-set", "stream", "bitmap", "hyperloglog", "geo", "transactions"]
-)
+COMPLETE = {"string", "hash", "list", "set", "sorted-set", "stream", "bitmap", "hyperloglog", "geo", "transactions"}
 RELEASE = (8, 4, 0)
 
 
