@@ -20,7 +20,6 @@ cdef int pack_copy(Pack *target, const Pack *source) except -1
 cdef size_t pack_memory(const Pack *pack) noexcept
 cdef inline uint32_t pack_bytes(const Pack *pack) noexcept:
     return pack.tail - pack.head
-cdef uint32_t pack_cost(bytes value) except? 0
 cdef bytes pack_get(Pack *pack, uint32_t index)
 cdef int pack_insert(Pack *pack, uint32_t index, bytes value) except -1
 cdef int pack_append(Pack *pack, bytes value) except -1

@@ -371,13 +371,6 @@ cdef size_t pack_memory(const Pack *pack) noexcept:
     return 0 if pack.block == NULL else pack.capacity + 8
 
 
-cdef uint32_t pack_cost(bytes value) except? 0:
-    """How many bytes an entry for `value` takes."""
-    cdef Encoded encoded
-    _encode(&encoded, value)
-    return encoded.size + _back_size(encoded.size)
-
-
 cdef inline void _write(unsigned char *gap, const Encoded *value) noexcept:
     memcpy(gap, value.opening, value.opening_size)
     if value.string_size:
