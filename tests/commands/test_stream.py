@@ -48,6 +48,12 @@ def test_xadd_makes_no_key_when_it_fails(run: Watched) -> None:
     assert run("XADD s 0-* a b") == b"0-1"
 
 
+def test_no_id_is_mistaken_for_a_sign(run: Watched) -> None:
+    """The bytes of this ID end like `ms-*`."""
+    assert run("XADD s 5-11562 a b") == b"5-11562"
+    assert run("XADD", "s", int.from_bytes(b"-*", "big"), "a", "b") == b"11562-0"
+
+
 def test_ids_end(run: Watched) -> None:
     last = "18446744073709551615-18446744073709551615"
     assert run("XADD s 7-18446744073709551615 a b")

@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from typing import Final
 
 from alcove.commands.stream_arguments import (
+    ANY_ID,
+    NewId,
     parse_deletion,
     parse_id,
     parse_ids,
     parse_start_of_range,
     parse_stop_of_range,
     parse_trimming,
-    parse_unsigned,
 )
 from alcove.engine import events
 from alcove.engine.context import Context
@@ -25,7 +26,6 @@ from alcove.errors import (
     FEWER_THAN_PRESENT,
     ID_IS_ZERO,
     ID_TOO_LOW,
-    INVALID_ID,
     NEGATIVE_ENTRIES_ADDED,
     NO_ID_LEFT,
     NO_SUCH_KEY,
@@ -61,12 +61,11 @@ STILL_NEEDED: Final = 2
 def xadd(ctx: Context, key: bytes, *arguments: bytes) -> bytes | None:
     """Appends a new message to a stream. Creates the key if it doesn't exist."""
     trimming = parse_trimming(ctx, arguments, True) if arguments[0] != b"*" else None
-    at = trimming.size if trimming is not None else 0
-    wanted = parse_new_id(arguments[at]) if at < len(arguments) else b""
-    pairs = list(arguments[at + 1 :])
+    wanted = ANY_ID if trimming is None else trimming.new_id
+    pairs = list(arguments[1 if trimming is None else trimming.size :])
     if not pairs or len(pairs) % 2:
         raise CommandError(wrong_arity("xadd"))
-    if wanted == ZERO:
+    if wanted.stream_id == ZERO:
         raise CommandError(ID_IS_ZERO)
     if sum(map(len, pairs)) > MAX_NODE_BYTES:
         raise CommandError(ENTRY_TOO_LARGE)
@@ -86,29 +85,13 @@ def xadd(ctx: Context, key: bytes, *arguments: bytes) -> bytes | None:
     return name
 
 
-def parse_new_id(argument: bytes) -> bytes:
-    """The ID of a new entry; `*` and `ms-*` stay as they are but are checked."""
-    if argument == b"*":
-        return argument
-    if argument.endswith(b"-*"):
-        ms = parse_unsigned(argument[:-2])
-        if ms is None:
-            raise CommandError(INVALID_ID)
-        return b"%d-*" % ms
-    return parse_id(argument)
-
-
-def new_id(ctx: Context, stream: Stream, wanted: bytes) -> bytes:
-    """The ID that an entry gets by what `parse_new_id` answered; it must be above all that the stream has had."""
+def new_id(ctx: Context, stream: Stream, wanted: NewId) -> bytes:
+    """The ID that an entry gets; it must be above all that the stream has had."""
     if stream.last_id == LAST:
         raise CommandError(NO_ID_LEFT)
-    stream_id: bytes | None = wanted
-    if wanted == b"*":
-        stream_id = stream.next_id(ctx.now_ms)
-    elif wanted.endswith(b"-*"):
-        ms = parse_unsigned(wanted[:-2])
-        assert ms is not None
-        stream_id = stream.next_id_in(ms)
+    stream_id = wanted.stream_id
+    if stream_id is None:
+        stream_id = stream.next_id(ctx.now_ms) if wanted.ms is None else stream.next_id_in(wanted.ms)
     if stream_id is None or stream_id <= stream.last_id:
         raise CommandError(ID_TOO_LOW)
     return stream_id

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 from alcove.engine.context import Context
 from alcove.errors import (
@@ -79,6 +79,28 @@ def parse_unsigned(digits: bytes) -> int | None:
     if number > NUMBER_MAX:
         return None
     return -number & NUMBER_MAX if found[1] == b"-" else number
+
+
+class NewId(NamedTuple):
+    """The ID wanted for a new entry: that one, the next in a millisecond, or if there is neither the next of all."""
+
+    stream_id: bytes | None
+    ms: int | None
+
+
+ANY_ID: Final = NewId(None, None)
+
+
+def parse_new_id(argument: bytes) -> NewId:
+    """`*`, `ms-*` or a whole ID."""
+    if argument == b"*":
+        return ANY_ID
+    if not argument.endswith(b"-*"):
+        return NewId(parse_id(argument), None)
+    ms = parse_unsigned(argument[:-2])
+    if ms is None:
+        raise CommandError(INVALID_ID)
+    return NewId(None, ms)
 
 
 def parse_end(argument: bytes, missing_seq: int = 0) -> bytes:
@@ -160,7 +182,7 @@ def parse_deletion(arguments: Sequence[bytes]) -> tuple[int, list[bytes]]:
 
 
 class Trimming:
-    """The options of XTRIM, and those of XADD before the ID."""
+    """The options of XTRIM, and those of XADD up to the ID."""
 
     def __init__(self) -> None:
         self.no_stream = False
@@ -170,7 +192,8 @@ class Trimming:
         self.approximate = False
         self.limit = 0
         self.references = References()
-        # How many arguments the options took.
+        # The ID of XADD, and how many arguments there are up to it.
+        self.new_id = ANY_ID
         self.size = 0
 
     def apply(self, stream: Stream) -> tuple[int, list[bytes]]:
@@ -189,7 +212,7 @@ class Trimming:
 
 
 def parse_trimming(ctx: Context, arguments: Sequence[bytes], for_xadd: bool) -> Trimming:
-    """Reads the options: all arguments of XTRIM, or those of XADD up to the ID."""
+    """Reads the options: all arguments of XTRIM, or those of XADD up to and with the ID."""
     trimming = Trimming()
     limit = -1
     at = 0
@@ -209,10 +232,11 @@ def parse_trimming(ctx: Context, arguments: Sequence[bytes], for_xadd: bool) -> 
         elif trimming.references.read(word):
             at += 1
         elif for_xadd:
+            trimming.new_id = parse_new_id(arguments[at])
+            trimming.size = at + 1
             break
         else:
             raise CommandError(SYNTAX)
-    trimming.size = at
     if limit > 0 and not trimming.strategy:
         raise CommandError(LIMIT_WITHOUT_TRIMMING)
     if not trimming.strategy and not for_xadd:
