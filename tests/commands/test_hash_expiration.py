@@ -182,7 +182,7 @@ def test_a_field_is_gone_on_time(run: Watched) -> None:
     assert run.recorded == [[b"HDEL", b"h", b"c"]]
     run.clock.advance(0.050)
     tick(run)
-    assert run.events == ["hexpired h", "del h"]
+    assert run.events == ["hexpired h", "del h", "keymiss h"]
     assert sorted(run.recorded[0][2:]) == [b"a", b"b"]
     assert run("EXISTS h") == 0
 
@@ -226,7 +226,7 @@ def test_the_key_goes_with_its_last_field_even_when_it_is_only_looked_at(run: Wa
     run("HPEXPIRE h 100 FIELDS 3 a b c")
     run.clock.advance(0.1)
     assert run("HGET h a") is None
-    assert run.events == ["hexpired h", "del h"]
+    assert run.events == ["hexpired h", "del h", "keymiss h"]
     assert run("HSET h d 4") == 1
     assert run("HKEYS h") == [b"d"]
 

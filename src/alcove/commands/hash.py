@@ -1,6 +1,6 @@
 """The hash commands: fields with values. What gives fields a deadline stands in hash_expiration.py.
 
-A field whose time has come is gone the moment somebody looks, as keys are: `read_hash` and `edit_hash` see to it.
+A field whose time has come is gone the moment somebody looks, as keys are: the keyspace sees to it.
 """
 
 from __future__ import annotations
@@ -33,47 +33,13 @@ from alcove.values import OK, Pairs
 _HASH = events.HASH
 
 
-def read_hash(ctx: Context, key: bytes) -> Hash | None:
-    """The hash at a key for reading, without fields whose time has come."""
-    value: Hash | None = ctx.keys.read(key, Hash)
-    if value is not None and value.next_deadline:
-        return settled(ctx, key)
-    return value
-
-
-def edit_hash(ctx: Context, key: bytes) -> Hash | None:
-    """The hash at a key to be changed in place, without fields whose time has come."""
-    value: Hash | None = ctx.keys.edit(key, Hash)
-    if value is not None and value.next_deadline:
-        return settled(ctx, key)
-    return value
-
-
-def fill_hash(ctx: Context, key: bytes) -> Hash:
-    """As `edit_hash`, with an empty hash put there if there is none."""
-    value: Hash | None = edit_hash(ctx, key)
-    if value is None:
-        value = ctx.keys.edit_or_create(key, Hash)
-    return value
-
-
-def settled(ctx: Context, key: bytes) -> Hash | None:
-    """Removes the fields whose time has come; None if the key went with the last of them."""
-    while (entry := ctx.keys.find(key)) is not None:
-        value: Hash = entry.value
-        if not 0 < value.next_deadline <= ctx.now_ms:
-            return value
-        ctx.keys.expire_fields(entry)
-    return None
-
-
 # Reading
 
 
 @command("HGET key field", flags="readonly fast", since="2.0.0", complexity="O(1)")
 def hget(ctx: Context, key: bytes, field: bytes) -> bytes | None:
     """Returns the value of a field in a hash."""
-    value: Hash | None = read_hash(ctx, key)
+    value: Hash | None = ctx.keys.read(key, Hash)
     return None if value is None else value.get(field)
 
 
@@ -85,7 +51,7 @@ def hget(ctx: Context, key: bytes, field: bytes) -> bytes | None:
 )
 def hmget(ctx: Context, key: bytes, *fields: bytes) -> list[bytes | None]:
     """Returns the values of all fields in a hash."""
-    value: Hash | None = read_hash(ctx, key)
+    value: Hash | None = ctx.keys.read(key, Hash)
     return [None] * len(fields) if value is None else value.get_all(fields)
 
 
@@ -98,7 +64,7 @@ def hmget(ctx: Context, key: bytes, *fields: bytes) -> list[bytes | None]:
 )
 def hgetall(ctx: Context, key: bytes) -> dict[bytes, bytes]:
     """Returns all fields and values in a hash."""
-    value: Hash | None = read_hash(ctx, key)
+    value: Hash | None = ctx.keys.read(key, Hash)
     return {} if value is None else value.to_dict()
 
 
@@ -111,7 +77,7 @@ def hgetall(ctx: Context, key: bytes) -> dict[bytes, bytes]:
 )
 def hkeys(ctx: Context, key: bytes) -> list[bytes]:
     """Returns all fields in a hash."""
-    value: Hash | None = read_hash(ctx, key)
+    value: Hash | None = ctx.keys.read(key, Hash)
     return [] if value is None else value.fields()
 
 
@@ -124,21 +90,21 @@ def hkeys(ctx: Context, key: bytes) -> list[bytes]:
 )
 def hvals(ctx: Context, key: bytes) -> list[bytes]:
     """Returns all values in a hash."""
-    value: Hash | None = read_hash(ctx, key)
+    value: Hash | None = ctx.keys.read(key, Hash)
     return [] if value is None else value.values()
 
 
 @command("HLEN key", flags="readonly fast", keys="RO", since="2.0.0", complexity="O(1)")
 def hlen(ctx: Context, key: bytes) -> int:
     """Returns the number of fields in a hash."""
-    value: Hash | None = read_hash(ctx, key)
+    value: Hash | None = ctx.keys.read(key, Hash)
     return 0 if value is None else len(value)
 
 
 @command("HEXISTS key field", flags="readonly fast", keys="RO", since="2.0.0", complexity="O(1)")
 def hexists(ctx: Context, key: bytes, field: bytes) -> int:
     """Determines whether a field exists in a hash."""
-    value: Hash | None = read_hash(ctx, key)
+    value: Hash | None = ctx.keys.read(key, Hash)
     return int(value is not None and value.contains(field))
 
 
@@ -164,7 +130,7 @@ def hset(ctx: Context, key: bytes, *pairs: bytes) -> int:
     """Creates or modifies the value of a field in a hash."""
     if len(pairs) % 2:
         raise CommandError(wrong_arity("hset"))
-    value: Hash = fill_hash(ctx, key)
+    value: Hash = ctx.keys.edit_or_create(key, Hash)
     created = value.set_all(pairs)
     ctx.keys.changed(key, _HASH, b"hset", len(pairs) // 2)
     return created
@@ -181,7 +147,7 @@ def hmset(ctx: Context, key: bytes, *pairs: bytes) -> object:
     """Sets the values of multiple fields."""
     if len(pairs) % 2:
         raise CommandError(wrong_arity("hmset"))
-    value: Hash = fill_hash(ctx, key)
+    value: Hash = ctx.keys.edit_or_create(key, Hash)
     value.set_all(pairs)
     ctx.keys.changed(key, _HASH, b"hset", len(pairs) // 2)
     return OK
@@ -190,7 +156,7 @@ def hmset(ctx: Context, key: bytes, *pairs: bytes) -> object:
 @command("HSETNX key field value", flags="write denyoom fast", keys="RW insert", since="2.0.0", complexity="O(1)")
 def hsetnx(ctx: Context, key: bytes, field: bytes, value: bytes) -> int:
     """Sets the value of a field in a hash only when the field doesn't exist."""
-    found: Hash = fill_hash(ctx, key)
+    found: Hash = ctx.keys.edit_or_create(key, Hash)
     if found.contains(field):
         return 0
     found.set(field, value)
@@ -208,7 +174,7 @@ def hsetnx(ctx: Context, key: bytes, field: bytes, value: bytes) -> int:
 )
 def hdel(ctx: Context, key: bytes, *fields: bytes) -> int:
     """Deletes one or more fields and their values from a hash. Deletes the hash if no fields remain."""
-    value: Hash | None = edit_hash(ctx, key)
+    value: Hash | None = ctx.keys.edit(key, Hash)
     if value is None:
         return 0
     removed = value.remove_all(fields)
@@ -229,7 +195,7 @@ def hincrby(ctx: Context, key: bytes, field: bytes, increment: bytes) -> int:
     exist.
     """
     amount = parse_int(increment)
-    value: Hash = fill_hash(ctx, key)
+    value: Hash = ctx.keys.edit_or_create(key, Hash)
     old = value.get(field)
     total = amount if old is None else parse_int(old, HASH_VALUE_NOT_AN_INTEGER) + amount
     if not INT64_MIN <= total <= INT64_MAX:
@@ -253,7 +219,7 @@ def hincrbyfloat(ctx: Context, key: bytes, field: bytes, increment: bytes) -> by
     amount = parse_long_double(increment, NOT_A_FLOAT)
     if b"inf" in increment.lower():
         raise CommandError(INCREMENT_NOT_FINITE)
-    value: Hash = fill_hash(ctx, key)
+    value: Hash = ctx.keys.edit_or_create(key, Hash)
     old = value.get(field)
     total = add_long_double(parse_long_double(b"0" if old is None else old, HASH_VALUE_NOT_A_FLOAT), amount)
     value.set(field, total, True)
@@ -278,10 +244,10 @@ def hincrbyfloat(ctx: Context, key: bytes, field: bytes, increment: bytes) -> by
 def hrandfield(ctx: Context, key: bytes, *options: bytes) -> object:
     """Returns one or more random fields from a hash."""
     if not options:
-        value: Hash | None = read_hash(ctx, key)
+        value: Hash | None = ctx.keys.read(key, Hash)
         return None if value is None else value.field_at(one_position(len(value)))
     count = random_count(options)
-    value = read_hash(ctx, key)
+    value = ctx.keys.read(key, Hash)
     if value is None:
         return []
     positions = some_positions(len(value), count)
@@ -311,7 +277,7 @@ def random_count(options: Sequence[bytes]) -> int:
 def hscan(ctx: Context, key: bytes, cursor: bytes, *options: bytes) -> list[object]:
     """Iterates over fields and values of a hash."""
     start = parse_cursor(cursor)
-    value: Hash | None = read_hash(ctx, key)
+    value: Hash | None = ctx.keys.read(key, Hash)
     if value is None:
         return [b"0", []]
     pattern, count, with_values = scan_options(Arguments(options), True)

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Final
 
 from alcove.commands.expiration import condition_holds
-from alcove.commands.hash import edit_hash, fill_hash, read_hash
 from alcove.engine import events
 from alcove.engine.arguments import DEADLINE_WORDS, Arguments
 from alcove.engine.context import Context
@@ -106,7 +105,7 @@ def set_deadlines(
     ctx: Context, key: bytes, amount: bytes, rest: Sequence[bytes], name: str, *, in_seconds: bool, is_absolute: bool
 ) -> list[int]:
     """The four commands in one."""
-    value: Hash | None = edit_hash(ctx, key)
+    value: Hash | None = ctx.keys.edit(key, Hash)
     when_ms = deadline_ms(amount, ctx.now_ms, name, in_seconds=in_seconds, is_absolute=is_absolute)
     conditions, fields = expire_options(Arguments(rest))
     if value is None:
@@ -190,7 +189,7 @@ def tell_moved(ctx: Context, key: bytes, value: Hash, fields: Sequence[bytes], w
 @command("HPERSIST key FIELDS numfields field [field ...]", flags="write fast", since="7.4.0", complexity=COMPLEXITY)
 def hpersist(ctx: Context, key: bytes, *rest: bytes) -> list[int]:
     """Removes the expiration time for each specified field"""
-    value: Hash | None = edit_hash(ctx, key)
+    value: Hash | None = ctx.keys.edit(key, Hash)
     fields = fields_alone(rest)
     if value is None:
         return [NO_FIELD] * len(fields)
@@ -270,7 +269,7 @@ def hpexpiretime(ctx: Context, key: bytes, *rest: bytes) -> list[int]:
 
 def moments(ctx: Context, key: bytes, words: Sequence[bytes]) -> list[int]:
     """When each field expires, in Unix milliseconds, or why not."""
-    value: Hash | None = read_hash(ctx, key)
+    value: Hash | None = ctx.keys.read(key, Hash)
     fields = fields_alone(words)
     if value is None:
         return [NO_FIELD] * len(fields)
@@ -346,7 +345,7 @@ def field_options(arguments: Arguments, is_set: bool) -> FieldOptions:
 )
 def hgetex(ctx: Context, key: bytes, *rest: bytes) -> list[bytes | None]:
     """Get the value of one or more fields of a given hash key, and optionally set their expiration."""
-    value: Hash | None = edit_hash(ctx, key)
+    value: Hash | None = ctx.keys.edit(key, Hash)
     options = field_options(Arguments(rest), is_set=False)
     when_ms = options.when_ms(ctx.now_ms, "hgetex")
     if value is None:
@@ -373,7 +372,7 @@ def hgetex(ctx: Context, key: bytes, *rest: bytes) -> list[bytes | None]:
 )
 def hsetex(ctx: Context, key: bytes, *rest: bytes) -> int:
     """Set the value of one or more fields of a given hash key, and optionally set their expiration."""
-    present: Hash | None = edit_hash(ctx, key)
+    present: Hash | None = ctx.keys.edit(key, Hash)
     options = field_options(Arguments(rest), is_set=True)
     when_ms = options.when_ms(ctx.now_ms, "hsetex")
     pairs = options.items
@@ -381,7 +380,7 @@ def hsetex(ctx: Context, key: bytes, *rest: bytes) -> int:
         wanted = options.condition == b"FXX"
         if any((present is not None and present.contains(field)) != wanted for field in pairs[::2]):
             return 0
-    value: Hash = fill_hash(ctx, key)
+    value: Hash = ctx.keys.edit_or_create(key, Hash)
     value.expect(len(pairs) // 2)
     for place in range(0, len(pairs), 2):
         value.set(pairs[place], pairs[place + 1], options.deadline == b"KEEPTTL")
@@ -414,7 +413,7 @@ def hsetex(ctx: Context, key: bytes, *rest: bytes) -> int:
 )
 def hgetdel(ctx: Context, key: bytes, *rest: bytes) -> list[bytes | None]:
     """Returns the value of a field and deletes it from the hash."""
-    value: Hash | None = edit_hash(ctx, key)
+    value: Hash | None = ctx.keys.edit(key, Hash)
     fields = fields_alone(rest)
     if value is None:
         return [None] * len(fields)

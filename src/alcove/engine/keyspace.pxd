@@ -28,6 +28,7 @@ cdef class Database:
 
     @cython.locals(entry=Entry)
     cpdef Entry find(self, bytes key)
+    cdef bint is_due(self, Entry entry) except -1
     @cython.locals(space=Keyspace, entry=Entry)
     cpdef Entry look(self, bytes key, bint touch=*)
     @cython.locals(entry=Entry)

@@ -136,10 +136,21 @@ class Database:
     def find(self, key: bytes) -> Entry | None:
         """The live entry of a key, leaving access time and statistics alone."""
         entry = self.table.get(key)
-        if entry is not None and entry.expire_ms != 0 and entry.expire_ms <= self.space.now_ms:
-            self.expire(entry)
-            return None
+        if entry is not None and entry.timer and self.is_due(entry):
+            return self.table.get(key)
         return entry
+
+    def is_due(self, entry: Entry) -> bool:
+        """Whether an entry had to go, or fields of its hash had, because their time has come: then they are gone."""
+        now_ms = self.space.now_ms
+        if entry.expire_ms != 0 and entry.expire_ms <= now_ms:
+            self.expire(entry)
+            return True
+        if entry.field_ms == 0 or entry.field_ms > now_ms:
+            return False
+        while entry.timer and 0 < entry.field_ms <= now_ms:
+            self.expire_fields(entry)
+        return True
 
     def look(self, key: bytes, touch: bool = True) -> Entry | None:
         """The live entry of a key for reading: counts a hit or a miss and, with `touch`, marks the key as used."""
