@@ -17,8 +17,9 @@ from queue import Empty, SimpleQueue
 from alcove.engine.engine import Engine, EngineClosed
 from alcove.engine.session import do_nothing
 
-# How long others may have the lock between two slices of work.
+# How long others may have the lock between two slices of work, and how close to each other deadlines are met.
 _PAUSE_US = 200
+_LEAST_REST_US = 1000
 # The longest sleep before a deadline: by then the machine's clock may have been set.
 _LONGEST_REST_US = 60_000_000
 # How long it leaves an engine alone that failed in an unexpected way.
@@ -80,7 +81,7 @@ class Housekeeper:
         """Has the engine's `tick` called soon. Any thread, without the engine's lock."""
         if self._thread is None:
             self._start()
-        elif not self._rung:
+        if not self._rung:
             self._rung = True
             self._bell.put(None)
 
@@ -122,11 +123,12 @@ class Housekeeper:
             engine.leave()
 
     def _rest(self, rest_us: int) -> None:
+        if rest_us == 0:
+            rest_us = _PAUSE_US
+        elif rest_us > 0:
+            rest_us = min(max(rest_us, _LEAST_REST_US), _LONGEST_REST_US)
         try:
-            if rest_us < 0:
-                self._bell.get()
-            else:
-                self._bell.get(timeout=min(max(rest_us, _PAUSE_US), _LONGEST_REST_US) / 1_000_000)
+            self._bell.get(timeout=None if rest_us < 0 else rest_us / 1_000_000)
         except Empty:
             # The time has come.
             return
