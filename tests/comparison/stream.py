@@ -101,8 +101,9 @@ def facts_alike(theirs: Any, ours: Any) -> bool:
         known, mine = as_map(theirs), as_map(ours)
         return known.keys() <= mine.keys() and all(
             name in STORAGE
-            # Redis knows since 7.4 that nobody lags behind what was trimmed.
+            # Redis knows since 7.4 that nobody lags behind what was trimmed, and counts it as read.
             or (name == b"lag" and mine[name] is not None and (known[name] is None or mine[name] < known[name]))
+            or (name == b"entries-read" and None not in (mine[name], known[name]) and mine[name] > known[name])
             or (name in TIMES and abs(known[name] - mine[name]) < 5000)
             or (name not in TIMES and facts_alike(known[name], mine[name]))
             for name in known
