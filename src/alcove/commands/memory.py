@@ -34,21 +34,17 @@ def memory_usage(ctx: Context, key: bytes, *options: bytes) -> int | None:
 @command(
     "MEMORY STATS",
     since="4.0.0",
-    complexity="O(N) where N is the number of keys",
+    complexity="O(1)",
     tips="nondeterministic_output request_policy:all_shards response_policy:special",
 )
 def memory_stats(ctx: Context) -> dict[bytes, object]:
     """Returns details about memory usage."""
     space = ctx.keys.space
     keys = sum(len(database) for database in space.databases)
-    values = sum(entry.size for database in space.databases for entry in database.entries())
     return {
         b"total.allocated": space.used,
-        b"overhead.total": space.used - values,
         b"keys.count": keys,
         b"keys.bytes-per-key": space.used // keys if keys else 0,
-        b"dataset.bytes": values,
-        b"dataset.percentage": values * 100 / space.used if space.used else 0.0,
     }
 
 

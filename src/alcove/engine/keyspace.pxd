@@ -24,6 +24,7 @@ cdef class Database:
     cdef readonly Keyspace space
     cdef readonly int number
     cdef public Table table
+    cdef public long long used
     cdef readonly dict watchers, waiting
 
     @cython.locals(entry=Entry)
@@ -51,6 +52,7 @@ cdef class Database:
     cpdef changed(self, bytes key, int event_class, bytes event, long long count=*)
     @cython.locals(space=Keyspace, size=Py_ssize_t)
     cpdef written(self, Entry entry, int event_class, bytes event, long long count)
+    cdef account(self, long long size)
     cpdef signal(self, bytes key)
     @cython.locals(space=Keyspace)
     cpdef notify(self, int event_class, bytes event, bytes key)

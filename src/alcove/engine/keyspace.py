@@ -70,6 +70,7 @@ class Keyspace:
                 if database.table.get(key) is not None or other.table.get(key) is not None:
                     database.signal(key)
         first.table, second.table = second.table, first.table
+        first.used, second.used = second.used, first.used
         for database in (first, second):
             self.ready.extend((database, key) for key in database.waiting if database.table.get(key) is not None)
         self.dirty += 1
@@ -124,6 +125,8 @@ class Database:
         self.space = space
         self.number = number
         self.table = Table()
+        # The bytes of memory that its keys and values take.
+        self.used = 0
         # Sessions that WATCH a key, and the waits of sessions that are blocked on one, first come first.
         self.watchers: dict[bytes, dict[Session, None]] = {}
         self.waiting: dict[bytes, dict[Wait, None]] = {}
@@ -222,7 +225,7 @@ class Database:
     def add(self, key: bytes, value: Any) -> Entry:
         """Adds a key that is not there; the caller ends the write with `changed` or `signal`."""
         entry = self.table.add(key, value)
-        self.space.used += ENTRY_BYTES + BYTES_HEADER + len(key)
+        self.account(ENTRY_BYTES + BYTES_HEADER + len(key))
         entry.access = lfu_initial(self.space.now_ms) if self.space.lfu else self.space.now_ms // 1000
         if self.space.event_mask & NEW:
             self.notify(NEW, b"new", key)
@@ -270,7 +273,7 @@ class Database:
             size = BYTES_HEADER + len(value)
         else:
             size = value.footprint()
-        space.used += size - entry.size
+        self.account(size - entry.size)
         entry.size = size
         self.signal(entry.key)
         space.dirty += count
@@ -289,6 +292,11 @@ class Database:
         space = self.space
         if space.event_mask & event_class and space.listener is not None:
             space.listener(self.number, event_class, event, key)
+
+    def account(self, size: int) -> None:
+        """The database takes `size` more bytes of memory, or fewer."""
+        self.used += size
+        self.space.used += size
 
     # Removing
 
@@ -335,7 +343,7 @@ class Database:
 
     def unlink(self, entry: Entry) -> None:
         self.table.remove(entry)
-        self.space.used -= footprint_of(entry)
+        self.account(-footprint_of(entry))
 
     def flush(self) -> int:
         """Removes every key; how many there were. The old table is freed in slices."""
@@ -346,9 +354,7 @@ class Database:
         for key in self.waiting:
             self.space.ready.append((self, key))
         old, self.table = self.table, Table()
-        for position in range(count):
-            entry = old.at(position)
-            self.space.used -= footprint_of(entry)
+        self.account(-self.used)
         self.space.dispose(old)
         return count
 
