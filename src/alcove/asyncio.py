@@ -13,7 +13,7 @@ from redis.backoff import NoBackoff
 
 from alcove.client.aio_clients import Redis
 from alcove.client.aio_connection import AsyncEngineConnection
-from alcove.client.local import chosen_engine, engine_named, parse_place, split_options
+from alcove.client.local import chosen_engine, parse_place, split_options
 from alcove.engine.clock import Clock
 
 __all__ = ["Redis", "from_url", "open"]
@@ -49,7 +49,4 @@ def from_url(url: str, **redis_options: Any) -> redis.asyncio.Redis:
         return RedisCluster.from_url(place.url, **redis_options)  # type: ignore[return-value]
     if place.url:
         return redis.asyncio.Redis.from_url(place.url, **redis_options)
-    options = {**redis_options, **place.options}
-    if place.name:
-        options["engine"] = engine_named(place.name)
-    return open(place.path, **options)
+    return open(**place.arguments(redis_options))

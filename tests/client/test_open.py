@@ -58,6 +58,14 @@ def test_names_are_shared_as_long_as_somebody_holds_them() -> None:
     assert alcove.from_url("memory:orders").get("a") is None
 
 
+def test_a_new_name_may_have_settings() -> None:
+    settings = {"maxmemory": "1mb"}
+    with alcove.from_url("memory:settled", config=settings) as client:
+        assert client.config_get("maxmemory") == {"maxmemory": str(2**20)}
+        with pytest.raises(TypeError, match="already"):
+            alcove.from_url("memory:settled", config=settings)
+
+
 def test_names_are_shared_by_clients_of_both_kinds() -> None:
     async def get() -> Any:
         async with alcove.asyncio.from_url("memory:shared?decode_responses=true") as client:

@@ -253,8 +253,8 @@ def transacted(
     pipe: Any, commands: list[Queued], plans: list[Plan], replies: list[Any], raise_on_error: bool
 ) -> list[Any]:
     """What redis-py's pipelines make of the replies to a transaction, in the same words."""
+    responses = replies.pop()
     errors = refused(pipe, commands, replies)
-    responses = replies[-1]
     if isinstance(responses, ExecAbortError) and errors:
         raise errors[0][1]
     if isinstance(responses, ResponseError):

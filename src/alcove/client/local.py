@@ -92,10 +92,7 @@ def from_url(url: str, **redis_options: Any) -> redis.Redis:
         return RedisCluster.from_url(place.url, **redis_options)  # type: ignore[return-value]
     if place.url:
         return redis.Redis.from_url(place.url, **redis_options)
-    options = {**redis_options, **place.options}
-    if place.name:
-        options["engine"] = engine_named(place.name)
-    return open(place.path, **options)
+    return open(**place.arguments(redis_options))
 
 
 class Place(NamedTuple):
@@ -106,6 +103,13 @@ class Place(NamedTuple):
     name: str = ""
     path: str | None = None
     options: Mapping[str, Any] = {}
+
+    def arguments(self, redis_options: dict[str, Any]) -> dict[str, Any]:
+        """What `open` is called with for a place in this process."""
+        options = {**redis_options, **self.options, "path": self.path}
+        if self.name:
+            options["engine"] = engine_named(self.name, options.pop("config", None), options.pop("clock", None))
+        return options
 
 
 def parse_place(url: str) -> Place:
@@ -154,13 +158,26 @@ def as_switch(word: str) -> bool:
     return word.lower() in ("true", "yes", "1")
 
 
-def engine_named(name: str) -> Engine:
-    """The engine in memory that goes by a name in this process."""
+def engine_named(name: str, config: Mapping[str, object] | None, clock: Clock | None) -> Engine:
+    """The engine in memory that goes by a name in this process; `config` and `clock` are for a new one."""
     with _naming:
         engine = _named.get(name)
         if engine is None or engine.closed is not None:
-            engine = _named[name] = Engine()
+            engine = _named[name] = new_engine(config, clock)
+        else:
+            refuse_settings(config, clock)
         return engine
+
+
+def new_engine(config: Mapping[str, object] | None, clock: Clock | None) -> Engine:
+    settings = Config()
+    load_options(settings, config or {})
+    return Engine(settings, clock)
+
+
+def refuse_settings(config: Mapping[str, object] | None, clock: Clock | None) -> None:
+    if config is not None or clock is not None:
+        raise TypeError("an engine that is open has its configuration and its clock already")
 
 
 def chosen_engine(
@@ -173,13 +190,10 @@ def chosen_engine(
             "memory"
         )
     if engine is None:
-        settings = Config()
-        load_options(settings, config or {})
-        engine = Engine(settings, clock)
-    elif config is not None or clock is not None:
-        raise TypeError("an engine that is open has its configuration and its clock already")
-    elif not isinstance(engine, Engine):
-        engine = engine.engine
+        engine = new_engine(config, clock)
+    else:
+        refuse_settings(config, clock)
+        engine = engine if isinstance(engine, Engine) else engine.engine
     keep_house(engine)
     return engine  # type: ignore[no-any-return]
 
