@@ -94,7 +94,7 @@ class AsyncBody(redis.asyncio.Redis):
 
 def run(quick: bool) -> Section:
     """Methods, pipelines and asyncio on all clients; then the engine's calls alone."""
-    seconds, rounds = (0.02, 2) if quick else (0.2, 5)
+    seconds, rounds = (0.02, 3) if quick else (0.05, 15)
     section = Section("In the process", READING)
     [real] = [peer for peer in installed() if peer.name == REDIS]
     with running([real]) as [server]:
