@@ -17,6 +17,8 @@ cdef class Set:
     cpdef Py_ssize_t remove_all(self, tuple members) except -1
     cpdef bint remove(self, bytes member) except -1
     cpdef bint contains(self, bytes member) except -1
+    @cython.locals(member=bytes, mine=frozenset)
+    cpdef list sift(self, list members, bint present)
     cpdef bytes member_at(self, Py_ssize_t position)
     cpdef bytes pop_at(self, Py_ssize_t position)
     cpdef list members(self)
@@ -32,11 +34,13 @@ cdef class Set:
     cdef _to_pack(self)
     cdef _to_table(self)
 
-@cython.locals(member=bytes, found=list, by_size=list)
+@cython.locals(found=list, by_size=list, other=Set)
 cpdef list common(list sets, Py_ssize_t limit=*)
+@cython.locals(member=bytes, found=list)
+cdef list _first_common(list by_size, Py_ssize_t limit)
 @cython.locals(each=Set, member=bytes, found=dict)
 cpdef dict union(list sets)
-@cython.locals(member=bytes, found=list, by_size=list)
+@cython.locals(found=list, other=Set)
 cpdef list difference(Set first, list others)
 @cython.locals(each=Set)
-cdef bint _one_says(list sets, bytes member, bint answer) except -1
+cdef bint _all_have(list sets, bytes member) except -1

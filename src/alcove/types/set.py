@@ -15,6 +15,9 @@ from alcove.types.untracked import untrack
 
 _OBJECT_BYTES = 72
 
+# Asking a listpack for more members than these costs more than making a table of it first.
+_FEW = 4
+
 
 class Set:
     """A set; at most one of its three forms is not None, none while it is new."""
@@ -84,6 +87,13 @@ class Set:
             return self._pack.find(member) >= 0
         number = try_int(member)
         return number is not None and self._ints is not None and self._ints.find(number) >= 0
+
+    def sift(self, members: list[bytes], present: bool) -> list[bytes]:
+        """Those of `members` that are in the set, or those that are not."""
+        if self._pack is not None and len(members) > _FEW:
+            mine = frozenset(self._pack.items())
+            return [member for member in members if (member in mine) == present]
+        return [member for member in members if self.contains(member) == present]
 
     def member_at(self, position: int) -> bytes:
         """The member at a position from 0 to the length; positions hold until something is removed or added."""
@@ -240,9 +250,19 @@ class Set:
 def common(sets: list[Set], limit: int = 0) -> list[bytes]:
     """The members that all sets have, or no more than `limit` of them: the smallest set's, asked for in the others."""
     by_size = sorted(sets, key=len)
+    if limit:
+        return _first_common(by_size, limit)
+    found = by_size[0].members()
+    for other in by_size[1:]:
+        found = other.sift(found, True)
+    return found
+
+
+def _first_common(by_size: list[Set], limit: int) -> list[bytes]:
+    """Goes no further than it has to."""
     found = []
     for member in by_size[0].members():
-        if not _one_says(by_size, member, False):
+        if _all_have(by_size, member):
             found.append(member)
             if len(found) == limit:
                 break
@@ -260,17 +280,14 @@ def union(sets: list[Set]) -> dict[bytes, None]:
 
 def difference(first: Set, others: list[Set]) -> list[bytes]:
     """The members of the first set that none of the others has; the largest of those is asked first."""
-    by_size = sorted(others, key=len, reverse=True)
-    found = []
-    for member in first.members():
-        if not _one_says(by_size, member, True):
-            found.append(member)
+    found = first.members()
+    for other in sorted(others, key=len, reverse=True):
+        found = other.sift(found, False)
     return found
 
 
-def _one_says(sets: list[Set], member: bytes, answer: bool) -> bool:
-    """Whether one of the sets, asked for a member, gives this answer."""
+def _all_have(sets: list[Set], member: bytes) -> bool:
     for each in sets:  # noqa: SIM110 (a typed loop, compiled to calls in C)
-        if each.contains(member) == answer:
-            return True
-    return False
+        if not each.contains(member):
+            return False
+    return True
