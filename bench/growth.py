@@ -11,8 +11,9 @@ from bench.peers import ALCOVE, REDIS, Server, in_turn, installed, on_load_proce
 from bench.report import Aim, Section, Table, figure, note, ratio, times
 from bench.wire import ErrorReply, Wire, encode
 
-# Commands sent at once.
+# Commands sent at once, and where nothing is timed.
 BATCH = 100
+FILL_BATCH = 1000
 # At least so many insertions are timed, in several structures of the size if need be.
 LEAST_TIMED = 50_000
 # How long a question is asked again and again.
@@ -22,7 +23,7 @@ READING = f"""\
 Microseconds of the server's CPU per command, at pipelines of {BATCH}, by the size of the one structure that the
 command works on. An insertion at size n is the mean of those that made n out of n/2, so that the growing of tables is
 in it. Growth is the cost at the largest size as a multiple of that at the smallest. The pause is the longest time in
-milliseconds that {BATCH} commands took while the structure grew to its largest size: a table rebuilt at once would show
+milliseconds that {BATCH} of those commands took on the way to the largest size: a table rebuilt at once would show
 there (and so does whatever else the machine did)."""
 
 AIM = 1.5
@@ -95,9 +96,9 @@ class Growing:
         """Microseconds per insertion in the last half of the way to `size`, and the longest pause."""
         copies = [b"copy:%04d:" % number for number in range(max(2 * LEAST_TIMED // size, 1))]
         for key in copies:
-            self._insert(key, size // 2)
+            self._insert(key, size // 2, FILL_BATCH)
         before_us = self.server.cpu_us()
-        pauses_ms = [self._insert(key, size) for key in copies]
+        pauses_ms = [self._insert(key, size, BATCH) for key in copies]
         cpu_us = self.server.cpu_us() - before_us
         return cpu_us / (len(copies) * (size - size // 2)), max(pauses_ms)
 
@@ -111,12 +112,12 @@ class Growing:
             asked += BATCH
         return (self.server.cpu_us() - before_us) / asked
 
-    def _insert(self, key: bytes, size: int) -> float:
-        """Makes a copy as large as this, and answers the longest pause."""
+    def _insert(self, key: bytes, size: int, batch: int) -> float:
+        """Makes a copy as large as this; answers how long the slowest batch took, in milliseconds."""
         longest_s = 0.0
         at = self._sizes.get(key, 0)
         while at < size:
-            end = min(at + BATCH, size)
+            end = min(at + batch, size)
             requests = b"".join(self._structure.insert(key, number) for number in range(at, end))
             started = time.perf_counter()
             self._wire.exchange(requests)
