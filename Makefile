@@ -12,7 +12,7 @@ PYTEST := -m pytest -p no:cacheprovider
 
 serve: $(VENV)/.built
 	@mkdir -p data
-	$(BIN)/alcove serve --port $(PORT) --dir data
+	$(BIN)/alcove serve --bind 127.0.0.1 --port $(PORT) --dir data
 
 test: $(VENV)/.built
 	$(BIN)/python $(PYTEST) $(ARGS)

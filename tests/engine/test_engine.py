@@ -16,7 +16,7 @@ from alcove.engine.context import Context
 from alcove.engine.declaration import REGISTRY, Registry
 from alcove.engine.engine import Engine
 from alcove.engine.session import Session
-from alcove.errors import OUT_OF_MEMORY, UNBLOCKED, CommandError
+from alcove.errors import INTERNAL, OUT_OF_MEMORY, UNBLOCKED, CommandError
 from alcove.values import NO_REPLY, NULL_ARRAY, OK, QUEUED
 
 FACTS = {"since": "1.0.0", "complexity": "O(1)", "group": "generic"}
@@ -51,6 +51,11 @@ def registry_with_test_commands() -> Registry:
         if key == b"bad":
             raise CommandError("ERR bad end")
         return int(steps)
+
+    @registry.command("BREAK key", flags="write blocking", **FACTS)
+    def break_(ctx: Context, key: bytes) -> Any:
+        """Waits for a key, and then fails as only a mistake of ours does."""
+        return ctx.wait([key], 0, lambda: 1 // 0, None)
 
     return registry
 
@@ -220,6 +225,16 @@ def test_whatever_brings_a_key_wakes(house: House, how: str) -> None:
     house.run(waiting, "TAKE k 0")
     house.run(session, how)
     assert house.late == [(waiting.id, b"5")]
+
+
+def test_a_mistake_in_one_wait_is_its_own(house: House) -> None:
+    broken, waiting, session = house.session(), house.session(), house.session()
+    house.run(broken, "BREAK k")
+    house.run(waiting, "TAKE k 0")
+    assert house.run(session, "SET k 1") is OK
+    assert house.late[0][0] == broken.id
+    assert house.late[0][1].text == INTERNAL
+    assert house.late[1] == (waiting.id, b"1")
 
 
 def test_unblock_ends_a_wait_as_asked(house: House) -> None:

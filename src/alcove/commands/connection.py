@@ -347,10 +347,12 @@ def type_of(session: Session) -> bytes:
 def describe(ctx: Context, session: Session) -> str:
     """A session as one line of CLIENT LIST."""
     now_us = ctx.engine.clock.monotonic_us()
+    buffers = dict(session.buffers())
     fields: dict[str, object] = {
         "id": session.id,
         "addr": session.address,
         "laddr": session.local_address,
+        "fd": buffers.pop("fd", -1),
         "name": session.name.decode("utf-8", "surrogateescape"),
         "age": (now_us - session.created_us) // 1_000_000,
         "idle": (now_us - session.active_us) // 1_000_000,
@@ -361,7 +363,7 @@ def describe(ctx: Context, session: Session) -> str:
         "ssub": 0,
         "multi": len(session.queue) if session.gate & IN_MULTI else -1,
         "watch": len(session.watched),
-        **session.buffers(),
+        **buffers,
         "cmd": session.last_command,
         "user": session.user,
         "redir": -1,

@@ -10,6 +10,7 @@ was removed, a millisecond at a time.
 from __future__ import annotations
 
 import heapq
+import logging
 import os
 from collections import Counter, deque
 from collections.abc import Callable, Generator
@@ -33,6 +34,7 @@ from alcove.engine.lock import EngineLock
 from alcove.engine.session import IN_MULTI, MUTED, NO_TOUCH, SUBSCRIBER, UNAUTHENTICATED, Session, do_nothing
 from alcove.errors import (
     EXEC_ABORT,
+    INTERNAL,
     NOT_IN_MULTI,
     OUT_OF_MEMORY,
     UNBLOCKED,
@@ -48,6 +50,8 @@ from alcove.errors import (
 )
 from alcove.types.limits import LIMIT_NAMES
 from alcove.values import NO_REPLY, NULL_ARRAY, OK, QUEUED
+
+log = logging.getLogger(__name__)
 
 # How long housekeeping may keep commands waiting.
 SLICE_US = 1000
@@ -399,6 +403,8 @@ class Engine:
         except CommandError as error:
             self._count_error(error)
             return error
+        except Exception:
+            return self._unexpected("A wait")
         finally:
             if self.space.records:
                 self._commit()
@@ -442,10 +448,18 @@ class Engine:
         except CommandError as error:
             self._count_error(error)
             return True, error
+        except Exception:
+            return True, self._unexpected("A slice of a command")
         finally:
             if self.space.records:
                 self._commit()
         return False, None
+
+    def _unexpected(self, what: str) -> CommandError:
+        """The answer to a session whose command failed in the midst of other work, which has to go on."""
+        log.exception("%s failed in an unexpected way", what)
+        self.unexpected_errors += 1
+        return CommandError(INTERNAL)
 
     # Housekeeping
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ class Session:
         self.push: Callable[[Any], None] = ignore
         self.close: Callable[[], None] = do_nothing
         # What only the front end knows, for CLIENT LIST: buffer sizes by their names there.
-        self.buffers: Callable[[], dict[str, int]] = dict
+        self.buffers: Callable[[], Mapping[str, object]] = dict
 
     def muted(self) -> bool:
         """Whether CLIENT REPLY keeps back the reply that is due now; counts off the commands of SKIP."""
