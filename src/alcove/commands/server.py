@@ -219,6 +219,7 @@ def debug_sleep(ctx: Context, arguments: Arguments) -> object:
 def debug_set_active_expire(ctx: Context, arguments: Arguments) -> object:
     """Whether keys expire by themselves, or only when looked at."""
     ctx.engine.active_expire = parse_int(arguments.take()) != 0
+    ctx.keys.space.sooner = True
     return OK
 
 

@@ -197,7 +197,8 @@ class Server:
 
     def _leave_engine(self) -> None:
         engine = self.engine
-        engine.on_sooner = self._others_sooner
+        if engine.on_sooner == self._sooner:
+            engine.on_sooner = self._others_sooner
         engine.on_shutdown = None
         del engine.info_sections["stats"]
 

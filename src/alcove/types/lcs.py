@@ -40,7 +40,7 @@ class Lcs:
 
     def __len__(self) -> int:
         """The length of the longest common subsequence."""
-        return self._cells[-1]
+        return self._cells[len(self._cells) - 1]
 
     def text(self) -> bytes:
         """One longest common subsequence."""
