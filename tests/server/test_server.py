@@ -431,10 +431,14 @@ def test_an_interrupt_ends_it_in_the_main_thread(start: Start) -> None:
             client.call("PING")
         signal.raise_signal(signal.SIGINT)
 
-    # The handler runs in the main thread, whoever raises the signal.
-    thread = threading.Thread(target=interrupt)
-    thread.start()
-    with pytest.raises(KeyboardInterrupt):
-        server.serve_forever()
-    thread.join()
+    # The handler runs in the main thread, whoever raises the signal. A test run in the background ignores it.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        thread = threading.Thread(target=interrupt)
+        thread.start()
+        with pytest.raises(KeyboardInterrupt):
+            server.serve_forever()
+        thread.join()
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert not server.running
