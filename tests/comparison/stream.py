@@ -102,7 +102,7 @@ def facts_alike(theirs: Any, ours: Any) -> bool:
         return known.keys() <= mine.keys() and all(
             name in STORAGE
             # Redis knows since 7.4 that nobody lags behind what was trimmed, and counts it as read.
-            or (name == b"lag" and mine[name] is not None and (known[name] is None or mine[name] < known[name]))
+            or (name == b"lag" and lags_less(known[name], mine[name]))
             or (name == b"entries-read" and None not in (mine[name], known[name]) and mine[name] > known[name])
             or (name in TIMES and abs(known[name] - mine[name]) < 5000)
             or (name not in TIMES and facts_alike(known[name], mine[name]))
@@ -113,6 +113,10 @@ def facts_alike(theirs: Any, ours: Any) -> bool:
     if isinstance(theirs, int) and isinstance(ours, int):
         return abs(theirs - ours) < 5000 if theirs > 10**12 else theirs == ours
     return type(theirs) is type(ours) and theirs == ours
+
+
+def lags_less(theirs: int | None, ours: int | None) -> bool:
+    return ours is not None and (theirs is None or theirs < 0 or ours <= theirs)
 
 
 def is_map(reply: Any) -> bool:

@@ -380,6 +380,13 @@ def test_lag_of_a_trimmed_and_of_an_empty_stream() -> None:
     assert (group.entries_read, stream.lag(group)) == (5, 0)
 
 
+def test_lag_is_never_negative() -> None:
+    stream = filled(3)
+    group = stream.create_group(b"g", LAST, UNKNOWN)
+    group.entries_read = 5
+    assert stream.lag(group) == 0
+
+
 def test_entries_read_is_capped() -> None:
     assert filled(1).create_group(b"g", LAST, 9999).entries_read == 1
 

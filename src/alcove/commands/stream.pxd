@@ -1,4 +1,5 @@
+from alcove.commands.stream_arguments cimport Trimming
 from alcove.engine.context cimport Context
 from alcove.numeric cimport parse_int
-from alcove.types.stream cimport Stream
+from alcove.types.stream cimport Stream, total_size
 from alcove.types.stream_id cimport text

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Final
 
 from alcove.commands.stream_arguments import (
-    ANY_ID,
     NewId,
     parse_deletion,
     parse_id,
@@ -34,7 +33,7 @@ from alcove.errors import (
     wrong_arity,
 )
 from alcove.numeric import parse_int
-from alcove.types.stream import ACKNOWLEDGED, DROP_REFERENCES, MAX_NODE_BYTES, Stream
+from alcove.types.stream import ACKNOWLEDGED, DROP_REFERENCES, MAX_NODE_BYTES, Stream, total_size
 from alcove.types.stream_id import LAST, ZERO, text
 from alcove.values import NULL_ARRAY, OK
 
@@ -60,47 +59,48 @@ STILL_NEEDED: Final = 2
 )
 def xadd(ctx: Context, key: bytes, *arguments: bytes) -> bytes | None:
     """Appends a new message to a stream. Creates the key if it doesn't exist."""
-    trimming = parse_trimming(ctx, arguments, True) if arguments[0] != b"*" else None
-    wanted = ANY_ID if trimming is None else trimming.new_id
-    pairs = list(arguments[1 if trimming is None else trimming.size :])
+    trimming = None
+    pairs = list(arguments)
+    if pairs[0] == b"*":
+        del pairs[0]
+    else:
+        trimming = parse_trimming(ctx, arguments, True)
+        del pairs[: trimming.size]
     if not pairs or len(pairs) % 2:
         raise CommandError(wrong_arity("xadd"))
-    if wanted.stream_id == ZERO:
+    if trimming is not None and trimming.new_id.stream_id == ZERO:
         raise CommandError(ID_IS_ZERO)
-    if sum(map(len, pairs)) > MAX_NODE_BYTES:
+    if total_size(pairs) > MAX_NODE_BYTES:
         raise CommandError(ENTRY_TOO_LARGE)
     if trimming is not None and trimming.no_stream and ctx.keys.edit(key, Stream) is None:
         return None
-    stream = ctx.keys.edit_or_create(key, Stream)
-    stream_id = new_id(ctx, stream, wanted)
+    space = ctx.keys.space
+    stream: Stream = ctx.keys.edit_or_create(key, Stream)
+    stream_id = stream.next_id(space.now_ms) if trimming is None else new_id(stream, trimming.new_id, space.now_ms)
+    if stream_id is None or stream_id <= stream.last_id:
+        raise CommandError(NO_ID_LEFT if stream.last_id == LAST else ID_TOO_LOW)
     stream.add(stream_id, pairs)
     name = text(stream_id)
-    again: list[bytes] = []
-    if trimming is not None:
-        again = trimming.apply(stream)[1]
-    ctx.record(b"XADD", key, *again, name, *pairs)
+    again = [] if trimming is None else trimming.apply(stream)[1]
+    if space.recording:
+        ctx.record(b"XADD", key, *again, name, *pairs)
     ctx.keys.changed(key, events.STREAM, b"xadd")
     if again:
         ctx.keys.notify(events.STREAM, b"xtrim", key)
     return name
 
 
-def new_id(ctx: Context, stream: Stream, wanted: NewId) -> bytes:
-    """The ID that an entry gets; it must be above all that the stream has had."""
-    if stream.last_id == LAST:
-        raise CommandError(NO_ID_LEFT)
-    stream_id = wanted.stream_id
-    if stream_id is None:
-        stream_id = stream.next_id(ctx.now_ms) if wanted.ms is None else stream.next_id_in(wanted.ms)
-    if stream_id is None or stream_id <= stream.last_id:
-        raise CommandError(ID_TOO_LOW)
-    return stream_id
+def new_id(stream: Stream, wanted: NewId, now_ms: int) -> bytes | None:
+    """The ID that is wanted for an entry, or None if there is none left of that kind."""
+    if wanted.stream_id is not None:
+        return wanted.stream_id
+    return stream.next_id(now_ms) if wanted.ms is None else stream.next_id_in(wanted.ms)
 
 
 @command("XLEN key", flags="readonly fast", keys="RO", since="5.0.0", complexity="O(1)")
 def xlen(ctx: Context, key: bytes) -> int:
     """Return the number of messages in a stream."""
-    stream = ctx.keys.read(key, Stream)
+    stream: Stream | None = ctx.keys.read(key, Stream)
     return 0 if stream is None else len(stream)
 
 
@@ -144,7 +144,7 @@ def entries_in_range(
         if options[at].upper() != b"COUNT" or at + 1 == len(options):
             raise CommandError(SYNTAX)
         count = max(parse_int(options[at + 1]), 0)
-    stream = ctx.keys.read(key, Stream)
+    stream: Stream | None = ctx.keys.read(key, Stream)
     if stream is None:
         return []
     return NULL_ARRAY if count == 0 else stream.range(start, stop, count, backwards)
@@ -159,7 +159,7 @@ def entries_in_range(
 )
 def xdel(ctx: Context, key: bytes, *ids: bytes) -> int:
     """Returns the number of messages after removing them from a stream."""
-    stream = ctx.keys.edit(key, Stream)
+    stream: Stream | None = ctx.keys.edit(key, Stream)
     if stream is None:
         return 0
     deleted = 0
@@ -181,7 +181,7 @@ def xdel(ctx: Context, key: bytes, *ids: bytes) -> int:
 def xdelex(ctx: Context, key: bytes, *arguments: bytes) -> list[int]:
     """Deletes one or multiple entries from the stream."""
     policy, ids = parse_deletion(arguments)
-    stream = ctx.keys.edit(key, Stream)
+    stream: Stream | None = ctx.keys.edit(key, Stream)
     if stream is None:
         return [NOT_THERE] * len(ids)
     length = len(stream)
@@ -224,7 +224,7 @@ def delete_unless_needed(stream: Stream, stream_id: bytes, policy: int) -> int:
 def xtrim(ctx: Context, key: bytes, *arguments: bytes) -> int:
     """Deletes messages from the beginning of a stream."""
     trimming = parse_trimming(ctx, arguments, False)
-    stream = ctx.keys.edit(key, Stream)
+    stream: Stream | None = ctx.keys.edit(key, Stream)
     if stream is None:
         return 0
     deleted, again = trimming.apply(stream)
@@ -262,7 +262,7 @@ def xsetid(ctx: Context, key: bytes, last_id: bytes, *options: bytes) -> object:
             max_deleted = parse_id(options[at + 1])
             if new_last < max_deleted:
                 raise CommandError(ABOVE_NEW_LAST_ID)
-    stream = ctx.keys.edit(key, Stream)
+    stream: Stream | None = ctx.keys.edit(key, Stream)
     if stream is None:
         raise CommandError(NO_SUCH_KEY)
     check_counters(stream, new_last, entries_added)

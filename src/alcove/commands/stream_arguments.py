@@ -97,7 +97,7 @@ def parse_new_id(argument: bytes) -> NewId:
         return ANY_ID
     if not argument.endswith(b"-*"):
         return NewId(parse_id(argument), None)
-    ms = parse_unsigned(argument[:-2])
+    ms = parse_unsigned(argument[: len(argument) - 2])
     if ms is None:
         raise CommandError(INVALID_ID)
     return NewId(None, ms)

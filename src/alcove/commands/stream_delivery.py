@@ -24,7 +24,7 @@ PAGE: Final = 100
 
 def find_group(ctx: Context, key: bytes, name: bytes) -> tuple[Stream | None, Group | None]:
     """The stream at a key and its group of this name, or None for what is not there."""
-    stream = ctx.keys.read(key, Stream)
+    stream: Stream | None = ctx.keys.read(key, Stream)
     return stream, None if stream is None else stream.group(name)
 
 
@@ -33,7 +33,7 @@ def consumer_of(ctx: Context, key: bytes, group: Group, name: bytes) -> Consumer
     consumer = group.consumer(name)
     if consumer is None:
         consumer = create_consumer(ctx, key, group, name)
-    consumer.seen_ms = ctx.now_ms
+    consumer.seen_ms = ctx.keys.space.now_ms
     return consumer
 
 
@@ -50,7 +50,7 @@ def walk(records: SortedRecords, start: bytes) -> Iterator[bytes]:
     while behind is not None:
         page = records.page(behind, PAGE)
         yield from page
-        behind = successor(page[-1][:16]) if page else None
+        behind = successor(page[len(page) - 1][:16]) if page else None
 
 
 def record_position(ctx: Context, key: bytes, group: Group) -> None:
@@ -59,8 +59,17 @@ def record_position(ctx: Context, key: bytes, group: Group) -> None:
     ctx.record(b"XGROUP", b"SETID", key, group.name, text(group.last_id), b"ENTRIESREAD", entries_read)
 
 
+def record_claim(
+    ctx: Context, key: bytes, group: Group, consumer: Consumer, ids: list[bytes], time_ms: int, count: int
+) -> None:
+    """Records that entries, whose IDs are given as texts, were delivered to a consumer."""
+    facts = (b"TIME", b"%d" % time_ms, b"RETRYCOUNT", b"%d" % count, b"FORCE", b"JUSTID")
+    for at in range(0, len(ids), BATCH):
+        ctx.record(b"XCLAIM", key, group.name, consumer.name, b"0", *ids[at : at + BATCH], *facts)
+
+
 class Deliveries:
-    """What one command gives to one consumer; `record` says it to the sinks."""
+    """What one command gives to one consumer, or takes from all; `record` says it to the sinks."""
 
     def __init__(self, ctx: Context, key: bytes, group: Group, consumer: Consumer) -> None:
         self._ctx = ctx
@@ -74,12 +83,8 @@ class Deliveries:
     def give(self, stream_id: bytes, time_ms: int, count: int) -> None:
         """Makes an entry pending for the consumer."""
         self._group.deliver(stream_id, self._consumer, time_ms, count)
-        self.gave([text(stream_id)], time_ms, count)
-
-    def gave(self, ids: list[bytes], time_ms: int, count: int) -> None:
-        """The entries of these IDs, as texts, have been made pending already."""
         if self._ctx.keys.space.recording:
-            self._given.setdefault((time_ms, count), []).extend(ids)
+            self._given.setdefault((time_ms, count), []).append(text(stream_id))
 
     def drop(self, stream_id: bytes) -> None:
         """An entry that is no more is pending for no one."""
@@ -87,11 +92,7 @@ class Deliveries:
         self._dropped.append(text(stream_id))
 
     def record(self) -> None:
-        ctx, group = self._ctx, self._group
         for (time_ms, count), ids in self._given.items():
-            facts = (b"TIME", b"%d" % time_ms, b"RETRYCOUNT", b"%d" % count, b"FORCE", b"JUSTID")
-            for at in range(0, len(ids), BATCH):
-                part = ids[at : at + BATCH]
-                ctx.record(b"XCLAIM", self._key, group.name, self._consumer.name, b"0", *part, *facts)
+            record_claim(self._ctx, self._key, self._group, self._consumer, ids, time_ms, count)
         for at in range(0, len(self._dropped), BATCH):
-            ctx.record(b"XACK", self._key, group.name, *self._dropped[at : at + BATCH])
+            self._ctx.record(b"XACK", self._key, self._group.name, *self._dropped[at : at + BATCH])

@@ -69,7 +69,7 @@ container("XGROUP", since="5.0.0", group="stream", summary="A container for cons
 def xgroup_create(ctx: Context, key: bytes, name: bytes, last_id: bytes, *options: bytes) -> object:
     """Creates a consumer group."""
     make_stream, entries_read = parse_group_options("CREATE", options)
-    stream = ctx.keys.edit(key, Stream)
+    stream: Stream | None = ctx.keys.edit(key, Stream)
     if stream is None and not make_stream:
         raise CommandError(STREAM_IS_MISSING)
     if last_id != b"$":
@@ -105,7 +105,7 @@ def parse_group_options(subcommand: str, options: Sequence[bytes]) -> tuple[bool
 
 def group_to_edit(ctx: Context, key: bytes, name: bytes) -> tuple[Stream, Group]:
     """The stream and the group that the other subcommands of XGROUP need."""
-    stream = ctx.keys.edit(key, Stream)
+    stream: Stream | None = ctx.keys.edit(key, Stream)
     if stream is None:
         raise CommandError(STREAM_IS_MISSING)
     group = stream.group(name)
@@ -141,7 +141,7 @@ def xgroup_setid(ctx: Context, key: bytes, name: bytes, last_id: bytes, *options
 )
 def xgroup_destroy(ctx: Context, key: bytes, name: bytes) -> int:
     """Destroys a consumer group."""
-    stream = ctx.keys.edit(key, Stream)
+    stream: Stream | None = ctx.keys.edit(key, Stream)
     if stream is None:
         raise CommandError(STREAM_IS_MISSING)
     if not stream.destroy_group(name):
@@ -196,7 +196,7 @@ def xgroup_delconsumer(ctx: Context, key: bytes, name: bytes, consumer: bytes) -
 )
 def xack(ctx: Context, key: bytes, name: bytes, *ids: bytes) -> int:
     """Returns the number of messages that were successfully acknowledged by the consumer group member of a stream."""
-    group = find_group(ctx, key, name)[1]
+    group: Group | None = find_group(ctx, key, name)[1]
     if group is None:
         return 0
     acknowledged = 0

@@ -6,8 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from alcove.commands.stream_arguments import parse_id
-from alcove.commands.stream_delivery import PAGE, Deliveries, consumer_of, record_position
-from alcove.engine.arguments import Arguments
+from alcove.commands.stream_delivery import PAGE, Deliveries, consumer_of, record_claim, record_position
 from alcove.engine.blocking import NOT_READY
 from alcove.engine.context import Context
 from alcove.engine.declaration import command
@@ -26,7 +25,7 @@ from alcove.errors import (
     only_xreadgroup,
     unbalanced_streams,
 )
-from alcove.numeric import INT64_MAX
+from alcove.numeric import INT64_MAX, parse_int
 from alcove.types.stream import Stream
 from alcove.types.stream_group import Consumer, Group, delivery_count, delivery_ms
 from alcove.types.stream_id import LAST, ZERO, successor, text
@@ -61,24 +60,27 @@ class Reading:
 
 def parse_reading(ctx: Context, arguments: Sequence[bytes], for_group: bool) -> Reading:
     reading = Reading()
-    words = Arguments(arguments)
+    at = 0
     while not reading.keys:
-        word = words.word()
-        if word in GROUP_OPTIONS and len(words) >= GROUP_OPTIONS[word]:
+        word = arguments[at].upper() if at < len(arguments) else b""
+        more = len(arguments) - at - 1
+        if word == b"STREAMS" and more > 0:
+            if more % 2:
+                raise CommandError(unbalanced(for_group))
+            reading.keys = list(arguments[at + 1 : at + 1 + more // 2])
+            reading.ids = list(arguments[at + 1 + more // 2 :])
+        elif word == b"COUNT" and more > 0:
+            count = parse_int(arguments[at + 1])
+            reading.count = count if count > 0 else -1
+            at += 2
+        elif word == b"BLOCK" and more > 0:
+            reading.timeout_ms = timeout_ms(ctx, arguments[at + 1])
+            at += 2
+        elif word in GROUP_OPTIONS and more >= GROUP_OPTIONS[word]:
             if not for_group:
                 raise CommandError(only_xreadgroup(word.decode()))
-            read_group_option(reading, word, words)
-        elif word == b"STREAMS" and words:
-            if len(words) % 2:
-                raise CommandError(unbalanced(for_group))
-            both = list(words.rest())
-            reading.keys, reading.ids = both[: len(both) // 2], both[len(both) // 2 :]
-        elif word == b"BLOCK" and words:
-            reading.timeout_ms = timeout_ms(ctx, words)
-        elif word == b"COUNT" and words:
-            reading.count = words.integer()
-            if reading.count <= 0:
-                reading.count = -1
+            read_group_option(reading, word, arguments, at + 1)
+            at += 1 + GROUP_OPTIONS[word]
         else:
             raise CommandError(SYNTAX)
     if for_group and reading.group is None:
@@ -86,14 +88,14 @@ def parse_reading(ctx: Context, arguments: Sequence[bytes], for_group: bool) -> 
     return reading
 
 
-def read_group_option(reading: Reading, word: bytes, words: Arguments) -> None:
+def read_group_option(reading: Reading, word: bytes, arguments: Sequence[bytes], at: int) -> None:
     if word == b"GROUP":
-        reading.group = words.take()
-        reading.consumer = words.take()
+        reading.group = arguments[at]
+        reading.consumer = arguments[at + 1]
     elif word == b"NOACK":
         reading.no_ack = True
     else:
-        reading.min_idle_ms = words.integer(MIN_IDLE_NOT_INTEGER)
+        reading.min_idle_ms = parse_int(arguments[at], MIN_IDLE_NOT_INTEGER)
         if reading.min_idle_ms < 0:
             raise CommandError(MIN_IDLE_NEGATIVE)
 
@@ -104,8 +106,8 @@ def unbalanced(for_group: bool) -> str:
     )
 
 
-def timeout_ms(ctx: Context, words: Arguments) -> int:
-    amount = words.integer(TIMEOUT_NOT_INTEGER)
+def timeout_ms(ctx: Context, argument: bytes) -> int:
+    amount = parse_int(argument, TIMEOUT_NOT_INTEGER)
     if amount < 0:
         raise CommandError(TIMEOUT_NEGATIVE)
     if amount > INT64_MAX - ctx.now_ms:
@@ -170,7 +172,7 @@ def xread(ctx: Context, *arguments: bytes) -> object:
 
 def id_to_read_behind(ctx: Context, key: bytes, argument: bytes) -> bytes | None:
     """The ID behind which XREAD reads; None for `+`, the last entry there is."""
-    stream = ctx.keys.read(key, Stream)
+    stream: Stream | None = ctx.keys.read(key, Stream)
     if argument == b"$":
         return ZERO if stream is None else stream.last_id
     if argument == b"+":
@@ -245,9 +247,9 @@ def read_for_group(ctx: Context, reading: Reading) -> list[tuple[bytes, Any]]:
 
 def stream_with_group(ctx: Context, key: bytes, reading: Reading) -> tuple[Stream, Group]:
     assert reading.group is not None
-    stream = ctx.keys.read(key, Stream)
+    stream: Stream | None = ctx.keys.read(key, Stream)
     group = None if stream is None else stream.group(reading.group)
-    if group is None:
+    if stream is None or group is None:
         raise CommandError(no_group_to_read(key, reading.group))
     return stream, group
 
@@ -286,28 +288,28 @@ def claim_and_read(
     ctx: Context, key: bytes, stream: Stream, group: Group, consumer: Consumer, reading: Reading
 ) -> list[list[Any]]:
     """What others have left idle, if CLAIM asks for it, and new entries up to the count."""
-    deliveries = Deliveries(ctx, key, group, consumer)
+    now_ms = ctx.keys.space.now_ms
+    recording = ctx.keys.space.recording
     claiming = reading.min_idle_ms != NEVER
     count = reading.count
     entries: list[list[Any]] = []
     if claiming:
-        entries = claim_idle(ctx, stream, group, deliveries, ctx.now_ms - reading.min_idle_ms, count)
+        entries = claim_idle(ctx, key, stream, group, consumer, now_ms - reading.min_idle_ms, count)
         if count > 0:
             count -= len(entries)
-    new = stream.read_group(group, None if reading.no_ack else consumer, count, ctx.now_ms)
+    new = stream.read_group(group, None if reading.no_ack else consumer, count, now_ms)
     if entries or (new and not reading.no_ack):
-        consumer.active_ms = ctx.now_ms
-    if not reading.no_ack:
-        deliveries.gave([entry[0] for entry in new], ctx.now_ms, 1)
-    deliveries.record()
-    if new:
+        consumer.active_ms = now_ms
+    if new and recording:
+        if not reading.no_ack:
+            record_claim(ctx, key, group, consumer, [entry[0] for entry in new], now_ms, 1)
         record_position(ctx, key, group)
     # With CLAIM every entry says how long it was idle, and how often it had been delivered.
     return entries + ([[*entry, 0, 0] for entry in new] if claiming else new)
 
 
 def claim_idle(
-    ctx: Context, stream: Stream, group: Group, deliveries: Deliveries, until_ms: int, count: int
+    ctx: Context, key: bytes, stream: Stream, group: Group, consumer: Consumer, until_ms: int, count: int
 ) -> list[list[Any]]:
     """Takes over up to `count` entries, -1 for all, not delivered since `until_ms`, the longest idle first."""
     taken: list[tuple[bytes, list[Any]]] = []
@@ -318,11 +320,13 @@ def claim_idle(
                 entry = stream.find(stream_id)
                 if entry is not None and len(taken) != count:
                     taken.append((stream_id, entry))
-            page = group.idle_since(until_ms, page[-1], PAGE)
+            page = group.idle_since(until_ms, page[len(page) - 1], PAGE)
+    deliveries = Deliveries(ctx, key, group, consumer)
     for stream_id, entry in taken:
         record = group.pending.get(stream_id)
         assert record is not None
         times = delivery_count(record)
         entry += (ctx.now_ms - delivery_ms(record), times)
         deliveries.give(stream_id, ctx.now_ms, times + 1)
+    deliveries.record()
     return [entry for _, entry in taken]

@@ -8,6 +8,9 @@ from alcove.types.stream_node cimport Cursor, Node, load_node
 
 cdef Py_ssize_t _STREAM_BYTES, _NODE_BYTES
 
+@cython.locals(size=Py_ssize_t, value=bytes)
+cpdef Py_ssize_t total_size(list values) except -1
+
 
 @cython.final
 cdef class Stream:
@@ -27,7 +30,7 @@ cdef class Stream:
 
     @cython.locals(node=Node, before=Py_ssize_t)
     cpdef object add(self, bytes stream_id, list pairs)
-    @cython.locals(node=Node, count=Py_ssize_t, limit=int64_t, size=int64_t, entries=int64_t, value=bytes)
+    @cython.locals(node=Node, count=Py_ssize_t, limit=int64_t, size=int64_t, entries=int64_t)
     cdef Node _tail(self, list pairs)
     cpdef Cursor cursor(self, bytes start, bytes stop, bint backwards=*)
     cdef Node _node(self, Py_ssize_t index)

@@ -28,6 +28,14 @@ _STREAM_BYTES = 320
 _NODE_BYTES = 190
 
 
+def total_size(values: list[bytes]) -> int:
+    """The bytes of several strings together."""
+    size = 0
+    for value in values:
+        size += len(value)
+    return size
+
+
 class Stream:
     """Entries, counters and consumer groups of one stream."""
 
@@ -103,9 +111,7 @@ class Stream:
         limit = self.limits.stream_node_max_bytes
         if limit == 0 or limit > MAX_NODE_BYTES:
             limit = MAX_NODE_BYTES
-        size = node.byte_size()
-        for value in pairs:
-            size += len(value)
+        size = node.byte_size() + total_size(pairs)
         entries = self.limits.stream_node_max_entries
         if size >= limit or (entries > 0 and node.live + node.deleted >= entries):
             node.seal()
@@ -336,7 +342,7 @@ class Stream:
         return UNKNOWN
 
     def lag(self, group: Group) -> int:
-        """How many entries a group has yet to read, or UNKNOWN."""
+        """How many entries a group has yet to read, or UNKNOWN. XSETID may have made less of what was added."""
         if self.entries_added == 0 or self._length == 0:
             return 0
         if group.last_id < self.first_id and self.max_deleted_id < self.first_id:
@@ -344,7 +350,7 @@ class Stream:
         read = group.entries_read
         if read == UNKNOWN or self._hole_behind(group.last_id):
             read = self._entries_up_to(group.last_id)
-        return UNKNOWN if read == UNKNOWN else self.entries_added - read
+        return UNKNOWN if read == UNKNOWN else max(self.entries_added - read, 0)
 
     # As a whole
 
