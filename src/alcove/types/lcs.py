@@ -25,7 +25,7 @@ class Lcs:
 
     def _fill(self) -> None:
         cells, first, second, width = self._cells, self._first, self._second, self._width
-        rows = len(first)
+        rows = len(self._first)
         for row in range(1, rows + 1):
             here = row * width
             above = here - width
