@@ -100,7 +100,7 @@ def strtod(data: bytes) -> float | None:
 
 
 def _is_plain_decimal(data: bytes) -> bool:
-    """Whether `data` is digits with one point among them, perhaps behind a minus: what Python reads as C does."""
+    """Whether `data` is digits, with at most one point, perhaps behind a minus: what Python reads as C does."""
     size = len(data)
     digits = data
     points = 0
@@ -111,7 +111,7 @@ def _is_plain_decimal(data: bytes) -> bool:
             points += 1
         elif digit < 48 or digit > 57:
             return False
-    return points == 1 and size - start > 1
+    return points <= 1 and size - start > points
 
 
 def parse_float(data: bytes, error: str = NOT_A_FLOAT) -> float:

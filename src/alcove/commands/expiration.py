@@ -15,6 +15,7 @@ from alcove.numeric import parse_int
 GROUP = "generic"
 
 EXPIRE_OPTIONS = frozenset((b"NX", b"XX", b"GT", b"LT", b"GET"))
+NO_OPTIONS: frozenset[bytes] = frozenset()
 OPTION_HISTORY = (
     ("7.0.0", "Added options: `NX`, `XX`, `GT` and `LT`."),
     ("alcove 0.1.0", "Added the `GET` option."),
@@ -100,6 +101,8 @@ def set_expiry(
 
 def expire_options(options: Sequence[bytes]) -> frozenset[bytes]:
     """The options, checked against each other as the real server does."""
+    if not options:
+        return NO_OPTIONS
     chosen = frozenset(option.upper() for option in options)
     for option in options:
         if option.upper() not in EXPIRE_OPTIONS:
