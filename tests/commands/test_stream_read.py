@@ -151,9 +151,16 @@ def test_other_values_do_not_end_the_wait_of_xread(run: Watched) -> None:
     run("SET s text")
     run("RPUSH t element")
     assert reader.waits
-    run("DEL t")
+    run("DEL s t")
     add(run, "t", 1)
     assert reader.reply() == [[b"t", [entry(1)]]]
+
+
+def test_a_wait_ends_in_an_error_where_asking_would(run: Watched) -> None:
+    reader = Reader(run, "XREAD BLOCK 0 STREAMS s t 0 0")
+    run("SET s text")
+    add(run, "t", 1)
+    assert reader.reply().startswith("WRONGTYPE")
 
 
 def test_the_wait_ends_with_its_time(run: Watched) -> None:
@@ -197,6 +204,7 @@ NO_GROUP = "NOGROUP No such key 's' or consumer group 'g' in XREADGROUP with GRO
         ("RENAME s t", NO_GROUP),
         ("FLUSHALL", NO_GROUP),
         ("PEXPIRE s -1", NO_GROUP),
+        ("MOVE s 1", NO_GROUP),
         ("SET s text", "WRONGTYPE Operation against a key holding the wrong kind of value"),
     ],
 )

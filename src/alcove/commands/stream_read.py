@@ -165,6 +165,10 @@ def xread(ctx: Context, *arguments: bytes) -> object:
             entries = entries_behind(stream_to_read(ctx, key, waiting), stream_id, reading.count)
             if entries:
                 found.append((key, entries))
+        if waiting and found:
+            # What ends a wait is answered as if it had been asked now.
+            for key in reading.keys:
+                ctx.keys.read(key, Stream)
         return found
 
     return answer(ctx, reading, attempt)
