@@ -4,6 +4,10 @@ cdef struct Timer:
     long long when
     PyObject *who
 
+cdef struct Slot:
+    Py_hash_t hash
+    PyObject *entry
+
 cdef class Entry:
     cdef readonly bytes key
     cdef public object value
@@ -14,7 +18,8 @@ cdef class Entry:
     cdef readonly Py_ssize_t timer
 
 cdef class Table:
-    cdef dict index
+    cdef Slot *slots
+    cdef Py_ssize_t mask
     cdef PyObject **entries
     cdef Py_ssize_t used, room
     cdef Timer *timers
@@ -29,6 +34,9 @@ cdef class Table:
     cpdef long long next_deadline(self) noexcept
     cpdef Entry due(self, long long now_ms)
     cpdef bint drain(self, Py_ssize_t count) except -1
+    cdef int enter(self, Entry entry) except -1
+    cdef int grow(self) except -1
+    cdef int leave(self, Entry entry) except -1
     cdef int arm(self, Entry entry) except -1
     cdef int add_timer(self, Entry entry, long long when) except -1
     cdef void drop_timer(self, Entry entry) noexcept

@@ -1,13 +1,20 @@
 """How the entries of one database are stored: the native twin of table.py, which explains the structure.
 
-The dense array and the heap are C arrays, and entries are hidden from the garbage collector (no cycle can pass
-through one: values are bytes or structures of our own), so its full collections do not walk the keys.
+The index, the dense array and the heap are C arrays, and entries are hidden from the garbage collector (no cycle can
+pass through one: values are bytes or structures of our own), so its full collections do not walk the keys. The index
+is a table of hashes with linear probing: a look-up touches one line of it, the entry and the key. A removal closes its
+gap, so that no tombstones are left.
 """
 
 cimport cython
-from cpython.object cimport PyObject
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
+from cpython.object cimport PyObject, PyObject_Hash
 from cpython.ref cimport Py_DECREF, Py_INCREF
-from libc.stdlib cimport free, realloc
+from libc.stdlib cimport calloc, free, realloc
+from libc.string cimport memcmp
+
+# The fewest slots of an index that is not empty.
+cdef Py_ssize_t FEWEST_SLOTS = 16
 
 
 @cython.final
@@ -22,6 +29,14 @@ cdef class Entry:
         self.position = position
 
 
+cdef bint same(bytes first, bytes second) noexcept:
+    """Whether two keys are equal."""
+    cdef Py_ssize_t size = PyBytes_GET_SIZE(first)
+    if size != PyBytes_GET_SIZE(second):
+        return False
+    return memcmp(PyBytes_AS_STRING(first), PyBytes_AS_STRING(second), size) == 0
+
+
 cdef long long deadline(Entry entry) noexcept:
     """The earlier of the key's and the fields' deadlines, of those that are set."""
     if entry.field_ms and (not entry.expire_ms or entry.field_ms < entry.expire_ms):
@@ -33,13 +48,11 @@ cdef long long deadline(Entry entry) noexcept:
 cdef class Table:
     """The entries of one database."""
 
-    def __cinit__(self):
-        self.index = {}
-
     def __dealloc__(self):
         cdef Py_ssize_t position
         for position in range(self.used):
             Py_DECREF(<object>self.entries[position])
+        free(self.slots)
         free(self.entries)
         free(self.timers)
 
@@ -52,7 +65,20 @@ cdef class Table:
         return self.timers_used
 
     cpdef Entry get(self, bytes key):
-        return <Entry>self.index.get(key)
+        cdef Py_hash_t hash
+        cdef Py_ssize_t place
+        cdef Entry entry
+        if self.slots == NULL:
+            return None
+        hash = PyObject_Hash(key)
+        place = hash & self.mask
+        while self.slots[place].entry != NULL:
+            if self.slots[place].hash == hash:
+                entry = <Entry>self.slots[place].entry
+                if same(entry.key, key):
+                    return entry
+            place = (place + 1) & self.mask
+        return None
 
     cpdef Entry at(self, Py_ssize_t position):
         if not 0 <= position < self.used:
@@ -74,7 +100,7 @@ cdef class Table:
         entry.key = key
         entry.value = value
         entry.position = self.used
-        self.index[key] = entry
+        self.enter(entry)
         Py_INCREF(entry)
         self.entries[self.used] = <PyObject *>entry
         self.used += 1
@@ -84,7 +110,7 @@ cdef class Table:
         cdef Entry last
         if entry.timer:
             self.drop_timer(entry)
-        del self.index[entry.key]
+        self.leave(entry)
         self.used -= 1
         last = <Entry>self.entries[self.used]
         if last is not entry:
@@ -127,13 +153,64 @@ cdef class Table:
         """Frees up to `count` entries of a table that is no longer in use; True when nothing is left."""
         cdef Entry entry
         self.timers_used = 0
+        free(self.slots)
+        self.slots = NULL
         while count > 0 and self.used:
             self.used -= 1
             count -= 1
             entry = <Entry>self.entries[self.used]
-            del self.index[entry.key]
             Py_DECREF(entry)
         return self.used == 0
+
+    cdef int enter(self, Entry entry) except -1:
+        """Enters a new entry into the index, which stays at most two thirds full."""
+        cdef Py_hash_t hash = PyObject_Hash(entry.key)
+        cdef Py_ssize_t place
+        if self.slots == NULL or 3 * (self.used + 1) > 2 * (self.mask + 1):
+            self.grow()
+        place = hash & self.mask
+        while self.slots[place].entry != NULL:
+            place = (place + 1) & self.mask
+        self.slots[place] = Slot(hash, <PyObject *>entry)
+        return 0
+
+    cdef int grow(self) except -1:
+        cdef Slot *old = self.slots
+        cdef Py_ssize_t count = self.mask + 1 if old != NULL else 0
+        cdef Py_ssize_t room = 2 * count if count else FEWEST_SLOTS
+        cdef Py_ssize_t place, target
+        cdef Slot *slots = <Slot *>calloc(room, sizeof(Slot))
+        if slots == NULL:
+            raise MemoryError
+        self.slots = slots
+        self.mask = room - 1
+        for place in range(count):
+            if old[place].entry != NULL:
+                target = old[place].hash & self.mask
+                while slots[target].entry != NULL:
+                    target = (target + 1) & self.mask
+                slots[target] = old[place]
+        free(old)
+        return 0
+
+    cdef int leave(self, Entry entry) except -1:
+        """Takes an entry out of the index; those behind it that were pushed on by it move up."""
+        cdef Py_ssize_t gap = PyObject_Hash(entry.key) & self.mask
+        cdef Py_ssize_t place, home
+        while self.slots[gap].entry != <PyObject *>entry:
+            gap = (gap + 1) & self.mask
+        place = gap
+        while True:
+            place = (place + 1) & self.mask
+            if self.slots[place].entry == NULL:
+                break
+            home = self.slots[place].hash & self.mask
+            # It may fill the gap unless its home lies behind the gap, going round from there to where it is.
+            if ((place - home) & self.mask) >= ((place - gap) & self.mask):
+                self.slots[gap] = self.slots[place]
+                gap = place
+        self.slots[gap].entry = NULL
+        return 0
 
     cdef int arm(self, Entry entry) except -1:
         cdef long long when = deadline(entry)
@@ -211,11 +288,15 @@ cdef class Table:
     def _check(self):
         cdef Entry entry
         cdef Py_ssize_t place
-        assert len(self.index) == self.used
+        cdef Py_ssize_t entered = 0
+        if self.slots != NULL:
+            for place in range(self.mask + 1):
+                entered += self.slots[place].entry != NULL
+        assert entered == self.used
         for place in range(self.used):
             entry = <Entry>self.entries[place]
             assert entry.position == place
-            assert self.index[entry.key] is entry
+            assert self.get(entry.key) is entry
             assert bool(entry.timer) == bool(deadline(entry))
         for place in range(self.timers_used):
             entry = <Entry>self.timers[place].who
