@@ -118,12 +118,12 @@ def timeout_ms(ctx: Context, argument: bytes) -> int:
 # Answering
 
 
-def keyed(ctx: Context, found: list[tuple[bytes, Any]]) -> object:
+def keyed(ctx: Context, found: list[list[Any]]) -> object:
     """The entries by key: a map in RESP3, an array of pairs in RESP2, which no reply value says for both."""
-    return dict(found) if ctx.session.protocol == 3 else [list(pair) for pair in found]
+    return dict(found) if ctx.session.protocol == 3 else found
 
 
-def answer(ctx: Context, reading: Reading, attempt: Callable[[bool], list[tuple[bytes, Any]]]) -> object:
+def answer(ctx: Context, reading: Reading, attempt: Callable[[bool], list[list[Any]]]) -> object:
     """The reply of the first attempt that finds something. An attempt is told whether it is a later one, by a wait."""
 
     def retry() -> object:
@@ -159,12 +159,12 @@ def xread(ctx: Context, *arguments: bytes) -> object:
     reading = parse_reading(ctx, arguments, False)
     behind = [id_to_read_behind(ctx, key, argument) for key, argument in zip(reading.keys, reading.ids, strict=True)]
 
-    def attempt(waiting: bool) -> list[tuple[bytes, Any]]:
-        found = []
+    def attempt(waiting: bool) -> list[list[Any]]:
+        found: list[list[Any]] = []
         for key, stream_id in zip(reading.keys, behind, strict=True):
             entries = entries_behind(stream_to_read(ctx, key, waiting), stream_id, reading.count)
             if entries:
-                found.append((key, entries))
+                found.append([key, entries])
         if waiting and found:
             # What ends a wait is answered as if it had been asked now.
             for key in reading.keys:
@@ -229,13 +229,13 @@ def xreadgroup(ctx: Context, *arguments: bytes) -> object:
     return answer(ctx, reading, lambda waiting: read_for_group(ctx, reading))
 
 
-def read_for_group(ctx: Context, reading: Reading) -> list[tuple[bytes, Any]]:
+def read_for_group(ctx: Context, reading: Reading) -> list[list[Any]]:
     """One attempt: it fails before it changes anything, or creates the consumer where that is new."""
     targets = []
     for key, argument in zip(reading.keys, reading.ids, strict=True):
         stream, group = stream_with_group(ctx, key, reading)
         targets.append((key, stream, group, id_of_history(argument)))
-    found: list[tuple[bytes, Any]] = []
+    found: list[list[Any]] = []
     for key, stream, group, stream_id in targets:
         consumer = consumer_of(ctx, key, group, reading.consumer)
         if stream_id != LAST:
@@ -245,7 +245,7 @@ def read_for_group(ctx: Context, reading: Reading) -> list[tuple[bytes, Any]]:
             if not entries:
                 continue
         ctx.keys.changed(key, 0, b"")
-        found.append((key, entries))
+        found.append([key, entries])
     return found
 
 
