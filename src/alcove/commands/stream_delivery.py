@@ -40,7 +40,7 @@ def consumer_of(ctx: Context, key: bytes, group: Group, name: bytes) -> Consumer
 def create_consumer(ctx: Context, key: bytes, group: Group, name: bytes) -> Consumer:
     consumer = group.create_consumer(name, ctx.now_ms)
     ctx.record(b"XGROUP", b"CREATECONSUMER", key, group.name, name)
-    ctx.keys.changed(key, events.STREAM, b"xgroup-createconsumer")
+    ctx.keys.noted(key, events.STREAM, b"xgroup-createconsumer")
     return consumer
 
 

@@ -78,10 +78,11 @@ def xgroup_create(ctx: Context, key: bytes, name: bytes, last_id: bytes, *option
         start = ZERO if stream is None else stream.last_id
     if stream is None:
         stream = ctx.keys.edit_or_create(key, Stream)
+        ctx.keys.signal(key)
     elif stream.group(name) is not None:
         raise CommandError(GROUP_EXISTS)
     stream.create_group(name, start, entries_read)
-    ctx.keys.changed(key, events.STREAM, b"xgroup-create")
+    ctx.keys.noted(key, events.STREAM, b"xgroup-create")
     return OK
 
 
@@ -128,7 +129,7 @@ def xgroup_setid(ctx: Context, key: bytes, name: bytes, last_id: bytes, *options
     stream, group = group_to_edit(ctx, key, name)
     group.last_id = stream.last_id if last_id == b"$" else parse_end(last_id)
     group.entries_read = min(entries_read, stream.entries_added)
-    ctx.keys.changed(key, events.STREAM, b"xgroup-setid")
+    ctx.keys.noted(key, events.STREAM, b"xgroup-setid")
     return OK
 
 
@@ -146,8 +147,9 @@ def xgroup_destroy(ctx: Context, key: bytes, name: bytes) -> int:
         raise CommandError(STREAM_IS_MISSING)
     if not stream.destroy_group(name):
         return 0
+    ctx.keys.noted(key, events.STREAM, b"xgroup-destroy")
     # Whoever waits to read for this group learns so that it is gone.
-    ctx.keys.changed(key, events.STREAM, b"xgroup-destroy")
+    ctx.keys.wake(key)
     return 1
 
 
@@ -180,7 +182,7 @@ def xgroup_delconsumer(ctx: Context, key: bytes, name: bytes, consumer: bytes) -
     if group.consumer(consumer) is None:
         return 0
     pending = group.delete_consumer(consumer)
-    ctx.keys.changed(key, events.STREAM, b"xgroup-delconsumer")
+    ctx.keys.noted(key, events.STREAM, b"xgroup-delconsumer")
     return pending
 
 
@@ -204,7 +206,7 @@ def xack(ctx: Context, key: bytes, name: bytes, *ids: bytes) -> int:
         if group.acknowledge(stream_id):
             acknowledged += 1
     if acknowledged:
-        ctx.keys.changed(key, 0, b"", acknowledged)
+        ctx.keys.noted(key, 0, b"", acknowledged)
     return acknowledged
 
 
@@ -236,7 +238,7 @@ def xackdel(ctx: Context, key: bytes, name: bytes, *arguments: bytes) -> list[in
     if len(stream) < length:
         ctx.keys.changed(key, events.STREAM, b"xdel", acknowledged)
     elif acknowledged:
-        ctx.keys.changed(key, 0, b"", acknowledged)
+        ctx.keys.noted(key, 0, b"", acknowledged)
     return fates
 
 
@@ -390,6 +392,9 @@ def xclaim(ctx: Context, key: bytes, name: bytes, consumer_name: bytes, min_idle
             deliveries.drop(stream_id)
             dropped += 1
     finish(ctx, key, deliveries, consumer, len(claimed), len(claimed) + dropped or int(moved))
+    if claim.delivered_ms < ctx.now_ms:
+        # Who waits for idle entries may have to be asked sooner now.
+        ctx.keys.wake(key)
     return claimed
 
 
@@ -423,7 +428,7 @@ def finish(ctx: Context, key: bytes, deliveries: Deliveries, consumer: Consumer,
         consumer.active_ms = ctx.now_ms
     deliveries.record()
     if changes:
-        ctx.keys.changed(key, 0, b"", changes)
+        ctx.keys.noted(key, 0, b"", changes)
 
 
 @command(

@@ -29,7 +29,7 @@ from alcove.numeric import INT64_MAX, parse_int
 from alcove.types.stream import Stream
 from alcove.types.stream_group import Consumer, Group, delivery_count, delivery_ms
 from alcove.types.stream_id import LAST, ZERO, successor, text
-from alcove.values import NULL_ARRAY
+from alcove.values import NULL_ARRAY, Keyed
 
 GROUP: Final = "stream"
 
@@ -118,24 +118,24 @@ def timeout_ms(ctx: Context, argument: bytes) -> int:
 # Answering
 
 
-def keyed(ctx: Context, found: list[list[Any]]) -> object:
-    """The entries by key: a map in RESP3, an array of pairs in RESP2, which no reply value says for both."""
-    return dict(found) if ctx.session.protocol == 3 else found
-
-
-def answer(ctx: Context, reading: Reading, attempt: Callable[[bool], list[list[Any]]]) -> object:
+def answer(
+    ctx: Context,
+    reading: Reading,
+    attempt: Callable[[bool], list[list[Any]]],
+    wake_us: Callable[[], int] | None = None,
+) -> object:
     """The reply of the first attempt that finds something. An attempt is told whether it is a later one, by a wait."""
 
     def retry() -> object:
         found = attempt(True)
-        return keyed(ctx, found) if found else NOT_READY
+        return Keyed(found) if found else NOT_READY
 
     found = attempt(False)
     if found:
-        return keyed(ctx, found)
+        return Keyed(found)
     if reading.timeout_ms == NEVER:
         return NULL_ARRAY
-    return ctx.wait(reading.keys, reading.timeout_ms * 1000, retry, NULL_ARRAY, reading.group is not None)
+    return ctx.wait(reading.keys, reading.timeout_ms * 1000, retry, NULL_ARRAY, reading.group is not None, wake_us)
 
 
 # XREAD
@@ -226,7 +226,8 @@ def xreadgroup(ctx: Context, *arguments: bytes) -> object:
     otherwise."""
     ctx.record_nothing()
     reading = parse_reading(ctx, arguments, True)
-    return answer(ctx, reading, lambda waiting: read_for_group(ctx, reading))
+    wake_us = None if reading.min_idle_ms == NEVER else lambda: next_claim_us(ctx, reading)
+    return answer(ctx, reading, lambda waiting: read_for_group(ctx, reading), wake_us)
 
 
 def read_for_group(ctx: Context, reading: Reading) -> list[list[Any]]:
@@ -244,7 +245,7 @@ def read_for_group(ctx: Context, reading: Reading) -> list[list[Any]]:
             entries = claim_and_read(ctx, key, stream, group, consumer, reading)
             if not entries:
                 continue
-        ctx.keys.changed(key, 0, b"")
+        ctx.keys.noted(key, 0, b"")
         found.append([key, entries])
     return found
 
@@ -310,6 +311,36 @@ def claim_and_read(
         record_position(ctx, key, group)
     # With CLAIM every entry says how long it was idle, and how often it had been delivered.
     return entries + ([[*entry, 0, 0] for entry in new] if claiming else new)
+
+
+def next_claim_us(ctx: Context, reading: Reading) -> int:
+    """When, on the monotonic clock, the first pending entry will have been idle long enough; 0 if there is none."""
+    first_ms = NEVER
+    for key in reading.keys:
+        entry = ctx.keys.find(key)
+        stream = entry.value if entry is not None and type(entry.value) is Stream else None
+        group = None if stream is None else stream.group(reading.group or b"")
+        if stream is not None and group is not None:
+            oldest_ms = longest_idle_since(stream, group)
+            if oldest_ms != NEVER and (first_ms == NEVER or oldest_ms < first_ms):
+                first_ms = oldest_ms
+    if first_ms == NEVER:
+        return 0
+    ahead_ms = min(max(first_ms + reading.min_idle_ms - ctx.now_ms, 1), LONGEST_WAIT_MS)
+    monotonic_us: int = ctx.engine.clock.monotonic_us()
+    return monotonic_us + ahead_ms * 1000
+
+
+def longest_idle_since(stream: Stream, group: Group) -> int:
+    """When the longest idle pending entry that is still there was delivered."""
+    page = group.idle_since(INT64_MAX, b"", PAGE)
+    while page:
+        for stream_id in page:
+            record = group.pending.get(stream_id)
+            if record is not None and stream.has(stream_id):
+                return delivery_ms(record)
+        page = group.idle_since(INT64_MAX, page[len(page) - 1], PAGE)
+    return NEVER
 
 
 def claim_idle(

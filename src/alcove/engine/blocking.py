@@ -36,7 +36,8 @@ class Wait:
     `retry` is called, with the keyspace as some command left it, whenever one of `keys` was written; it answers the
     reply, or `NOT_READY`. It runs as its session's command: what it changes is recorded, and a `CommandError` it
     raises is the reply. `deadline_us` is on the monotonic clock, 0 for no end. With `on_removal`, the session is
-    also asked when the key is gone (XREADGROUP then answers an error).
+    also asked when the key is gone (XREADGROUP then answers an error). `wake_us` answers when the session is to be
+    asked although nothing was written, on the monotonic clock, 0 for never.
     """
 
     def __init__(
@@ -48,6 +49,7 @@ class Wait:
         retry: Callable[[], Any],
         timeout_reply: Any,
         on_removal: bool,
+        wake_us: Callable[[], int] | None = None,
     ) -> None:
         self.session = session
         self.database = database
@@ -56,7 +58,17 @@ class Wait:
         self.retry = retry
         self.timeout_reply = timeout_reply
         self.on_removal = on_removal
+        self.wake_us = wake_us
+        # The moment for which it stands in the engine's line, of the deadline or before it; 0 for none.
+        self.armed_us = 0
         self.done = False
+
+    def moment_us(self) -> int:
+        """When the engine is to look at this wait, whatever is written: 0 for never."""
+        wake_us = 0 if self.wake_us is None else self.wake_us()
+        if wake_us and (not self.deadline_us or wake_us < self.deadline_us):
+            return wake_us
+        return self.deadline_us
 
     def enlist(self) -> None:
         """Stands in line for each key."""

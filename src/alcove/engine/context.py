@@ -76,6 +76,7 @@ class Context:
         retry: Callable[[], Any],
         timeout_reply: Any,
         on_removal: bool = False,
+        wake_us: Callable[[], int] | None = None,
     ) -> Any:
         """What a handler returns to block: see `Wait`. `timeout_us` is 0 for no end.
 
@@ -84,4 +85,4 @@ class Context:
         if self.session.executing:
             return timeout_reply
         deadline_us = self.engine.clock.monotonic_us() + timeout_us if timeout_us else 0
-        return Wait(self.session, self.keys, keys, deadline_us, retry, timeout_reply, on_removal)
+        return Wait(self.session, self.keys, keys, deadline_us, retry, timeout_reply, on_removal, wake_us)

@@ -369,12 +369,18 @@ class Engine:
     def _park(self, session: Session, wait: Wait) -> Any:
         session.wait = wait
         wait.enlist()
-        if wait.deadline_us:
+        self._arm(wait)
+        return PARKED
+
+    def _arm(self, wait: Wait) -> None:
+        """Puts a wait in line for its deadline, or for the moment before that at which it wants to be asked again."""
+        moment_us = wait.moment_us()
+        if moment_us and moment_us != wait.armed_us:
             self._deadline_number += 1
-            heapq.heappush(self._deadlines, (wait.deadline_us, self._deadline_number, wait))
+            heapq.heappush(self._deadlines, (moment_us, self._deadline_number, wait))
             if self._deadlines[0][2] is wait:
                 self.space.sooner = True
-        return PARKED
+        wait.armed_us = moment_us
 
     def _serve_ready(self) -> None:
         """Retries the waits for keys that were written, until serving them writes to no awaited key any more."""
@@ -394,6 +400,8 @@ class Engine:
                 if reply is not NOT_READY:
                     served.append((wait, reply))
                     present = database.find(key) is not None
+                elif wait.wake_us is not None:
+                    self._arm(wait)
         return served
 
     def _retry(self, wait: Wait) -> Any:
@@ -501,9 +509,18 @@ class Engine:
 
     def _end_waits(self, now_us: int) -> None:
         while self._deadlines and (self._deadlines[0][0] <= now_us or self._deadlines[0][2].done):
-            wait = heapq.heappop(self._deadlines)[2]
-            if not wait.done:
+            moment_us, _, wait = heapq.heappop(self._deadlines)
+            if wait.done or moment_us != wait.armed_us:
+                continue
+            if wait.deadline_us and wait.deadline_us <= now_us:
                 self.resume(wait.session, wait.timeout_reply)
+                continue
+            wait.armed_us = 0
+            reply = self._retry(wait)
+            if reply is NOT_READY:
+                self._arm(wait)
+            else:
+                self.resume(wait.session, reply)
 
     def _expire(self, in_time: Callable[[], bool]) -> bool:
         first_ms = self.space.next_deadline() if self.active_expire else 0

@@ -72,7 +72,7 @@ class Keyspace:
         first.table, second.table = second.table, first.table
         first.used, second.used = second.used, first.used
         for database in (first, second):
-            self.ready.extend((database, key) for key in database.waiting if database.table.get(key) is not None)
+            self.ready.extend((database, key) for key in database.waiting)
         self.dirty += 1
 
     def dispose(self, value: Any) -> None:
@@ -280,11 +280,26 @@ class Database:
         if space.event_mask & event_class:
             self.notify(event_class, event, entry.key)
 
+    def noted(self, key: bytes, event_class: int, event: bytes, count: int = 1) -> None:
+        """As `changed`, of what groups of a stream keep: WATCH does not see it, and no one waits for it."""
+        entry = self.table.get(key)
+        if entry is None:
+            return
+        size = entry.value.footprint()
+        self.account(size - entry.size)
+        entry.size = size
+        self.space.dirty += count
+        self.notify(event_class, event, key)
+
     def signal(self, key: bytes) -> None:
         """Tells the sessions that WATCH or wait for a key that it changed."""
         if self.watchers and key in self.watchers:
             for session in self.watchers[key]:
                 session.watch_broken = True
+        self.wake(key)
+
+    def wake(self, key: bytes) -> None:
+        """Has those asked again who wait for a key."""
         if self.waiting and key in self.waiting:
             self.space.ready.append((self, key))
 

@@ -11,6 +11,6 @@ cdef _text(bytes data, decode)
 cdef list _elements(values, bint resp3, decode, parse_error, Py_ssize_t depth)
 
 @cython.locals(shaped=dict)
-cdef dict _map(dict pairs, decode, parse_error, Py_ssize_t depth)
+cdef dict _map(pairs, decode, parse_error, Py_ssize_t depth)
 
 cdef _check_depth(Py_ssize_t depth)

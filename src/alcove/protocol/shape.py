@@ -11,7 +11,7 @@ from typing import Any, Final, TypeAlias
 
 from alcove.errors import CommandError
 from alcove.numeric import format_double
-from alcove.values import NO_REPLY, NULL_ARRAY, BigNumber, Decimal, Members, Pairs, Push, Status, Verbatim
+from alcove.values import NO_REPLY, NULL_ARRAY, BigNumber, Decimal, Keyed, Members, Pairs, Push, Status, Verbatim
 
 # How deep replies may nest: about what redis-py's parser manages before Python's own limit stops it.
 _MAX_DEPTH: Final = 400
@@ -61,10 +61,14 @@ def _shape(value: Any, resp3: bool, decode: Decode, parse_error: ParseError, dep
         return _elements(value, resp3, decode, parse_error, depth)
     if kind is dict:
         if resp3:
-            return _map(value, decode, parse_error, depth)
+            return _map(value.items(), decode, parse_error, depth)
         return _elements(chain.from_iterable(value.items()), resp3, decode, parse_error, depth)
     if kind is Pairs:
         return _elements(value if resp3 else chain.from_iterable(value), resp3, decode, parse_error, depth)
+    if kind is Keyed:
+        if resp3:
+            return _map(value, decode, parse_error, depth)
+        return _elements(value, resp3, decode, parse_error, depth)
     if kind is float:
         return value if resp3 else _text(format_double(value), decode)
     if kind is bool:
@@ -102,11 +106,11 @@ def _elements(values: Iterable[Any], resp3: bool, decode: Decode, parse_error: P
     return shaped
 
 
-def _map(pairs: dict[Any, Any], decode: Decode, parse_error: ParseError, depth: int) -> dict[Any, Any]:
-    """A map of RESP3."""
+def _map(pairs: Iterable[Any], decode: Decode, parse_error: ParseError, depth: int) -> dict[Any, Any]:
+    """A map of RESP3, of its keys and values."""
     _check_depth(depth)
     shaped = {}
-    for key, value in pairs.items():
+    for key, value in pairs:
         shaped_key = _shape(key, True, decode, parse_error, depth + 1)
         shaped[shaped_key] = _shape(value, True, decode, parse_error, depth + 1)
     return shaped

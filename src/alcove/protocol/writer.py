@@ -12,7 +12,7 @@ from typing import Any
 from alcove.errors import CommandError
 from alcove.numeric import format_double
 from alcove.protocol.output import OutputBuffer
-from alcove.values import NO_REPLY, NULL_ARRAY, BigNumber, Decimal, Members, Pairs, Push, Status, Verbatim
+from alcove.values import NO_REPLY, NULL_ARRAY, BigNumber, Decimal, Keyed, Members, Pairs, Push, Status, Verbatim
 
 # C variables of the compiled build, which compares with them for every value.
 _STATUS = Status
@@ -124,6 +124,10 @@ class ReplyWriter:
         elif kind is Pairs:
             count *= 2
             elements = chain.from_iterable(value)
+        elif kind is Keyed:
+            if resp3:
+                sign = b"%"
+            elements = chain.from_iterable(value) if resp3 else iter(value)
         elif kind is dict:
             if resp3:
                 sign = b"%"
