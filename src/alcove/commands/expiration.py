@@ -10,7 +10,7 @@ from alcove.engine.context import Context
 from alcove.engine.declaration import command
 from alcove.engine.table import Entry
 from alcove.errors import EXPIRE_OPTIONS_GT, EXPIRE_OPTIONS_NX, CommandError, unsupported_option
-from alcove.numeric import parse_int
+from alcove.numeric import format_int, parse_int
 
 GROUP = "generic"
 
@@ -133,7 +133,8 @@ def move_deadline(ctx: Context, entry: Entry, when_ms: int) -> None:
         return
     ctx.keys.set_deadline(entry, when_ms)
     ctx.keys.written(entry, events.GENERIC, b"expire", 1)
-    ctx.record(b"PEXPIREAT", entry.key, b"%d" % when_ms)
+    if ctx.keys.space.recording:
+        ctx.record(b"PEXPIREAT", entry.key, format_int(when_ms))
 
 
 def remaining(entry: Entry, now_ms: int, in_seconds: bool) -> int:

@@ -93,8 +93,6 @@ def set_with_options(ctx: Context, key: bytes, value: bytes, options: Sequence[b
     if condition and not holds(ctx, key, condition, operand):
         return old
     store(ctx, key, value, expire_ms, deadline.word == b"KEEPTTL")
-    if deadline.word == b"KEEPTTL":
-        ctx.record(b"SET", key, value, b"KEEPTTL")
     return old if with_get else OK
 
 
@@ -104,7 +102,10 @@ def store(ctx: Context, key: bytes, value: bytes, expire_ms: int, keep_ttl: bool
     if expire_ms:
         ctx.keys.set_deadline(entry, expire_ms)
         ctx.keys.notify(_GENERIC, b"expire", key)
-        ctx.record(b"SET", key, value, b"PXAT", b"%d" % expire_ms)
+        if ctx.keys.space.recording:
+            ctx.record(b"SET", key, value, b"PXAT", format_int(expire_ms))
+    elif keep_ttl:
+        ctx.record(b"SET", key, value, b"KEEPTTL")
     else:
         ctx.record(b"SET", key, value)
 
