@@ -12,6 +12,7 @@ from collections.abc import Iterator
 
 import pytest
 import redis
+from hypothesis import settings
 
 import alcove
 import alcove.commands
@@ -19,6 +20,11 @@ import alcove.engine.engine
 from alcove.engine.clock import ManualClock
 from alcove.engine.engine import Engine
 from tests.memory_socket import MemoryConnection
+
+# What CI runs is the same every time; new examples are looked for where somebody sees them.
+settings.register_profile("ci", derandomize=True)
+if os.environ.get("CI"):
+    settings.load_profile("ci")
 
 COMPILED = not alcove.engine.engine.__file__.endswith(".py")
 LEGS = os.environ.get("ALCOVE_LEGS", "embedded,memory,tcp" if COMPILED else "embedded,memory").split(",")
