@@ -46,8 +46,6 @@ OFFSET_OUT_OF_RANGE: Final = "ERR offset is out of range"
 STRING_TOO_LONG: Final = "ERR string exceeds maximum allowed size (proto-max-bulk-len)"
 INVALID_CURSOR: Final = "ERR invalid cursor"
 NOT_A_DB_INDEX: Final = "ERR DB index is out of range"
-INVALID_DB_INDEX: Final = "ERR invalid DB index"
-UNKNOWN_SUBCOMMAND_HELP: Final = "ERR Unknown subcommand or wrong number of arguments for '%s'. Try %s HELP."
 
 # CONFIG: reasons that `set_failed` completes, and texts of its own
 IMMUTABLE_CONFIG: Final = "can't set immutable config"
@@ -65,7 +63,6 @@ INVALID_ARGUMENTS: Final = "ERR Invalid arguments specified for command"
 WRONG_TYPE: Final = "WRONGTYPE Operation against a key holding the wrong kind of value"
 NO_SUCH_KEY: Final = "ERR no such key"
 SAME_OBJECT: Final = "ERR source and destination objects are the same"
-BUSY_KEY: Final = "BUSYKEY Target key name already exists."
 
 LCS_WRONG_TYPE: Final = "ERR The specified keys must contain string values"
 LCS_TOO_BIG: Final = "ERR Insufficient memory, transient memory for LCS exceeds proto-max-bulk-len"

@@ -82,8 +82,3 @@ def _class(pattern: bytes, plen: int, start: int, byte: int) -> int:
         p += 1
     behind = p + 1 if p < plen else plen
     return behind if found != negated else -behind
-
-
-def literal(pattern: bytes) -> bool:
-    """Whether the pattern has no special byte, and so matches only itself."""
-    return not any(special in pattern for special in (b"*", b"?", b"[", b"\\"))

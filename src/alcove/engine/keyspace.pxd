@@ -47,7 +47,6 @@ cdef class Database:
     cpdef Entry add(self, bytes key, object value)
     @cython.locals(entry=Entry)
     cpdef Entry put(self, bytes key, object value, int event_class, bytes event, bint keep_ttl=*)
-    cpdef replace(self, bytes key, object value, int event_class, bytes event)
     @cython.locals(entry=Entry)
     cpdef changed(self, bytes key, int event_class, bytes event, long long count=*)
     @cython.locals(entry=Entry, size=Py_ssize_t)

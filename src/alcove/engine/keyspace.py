@@ -245,10 +245,6 @@ class Database:
         self.written(entry, event_class, event, 1)
         return entry
 
-    def replace(self, key: bytes, value: Any, event_class: int, event: bytes) -> None:
-        """Gives a key that exists another string value, keeping its deadline: how INCR and APPEND write."""
-        self.put(key, value, event_class, event, True)
-
     def changed(self, key: bytes, event_class: int, event: bytes, count: int = 1) -> None:
         """Ends an in-place edit by which `count` things changed. A container left empty takes its key with it."""
         entry = self.table.get(key)
