@@ -15,6 +15,8 @@ COMPILED = [
     "alcove.client.arguments",
     "alcove.client.clients",
     "alcove.client.fast",
+    "alcove.codec.crc64",
+    "alcove.codec.lzf",
     "alcove.commands.bitmap",
     "alcove.commands.connection",
     "alcove.commands.expiration",
