@@ -41,6 +41,8 @@ def run() -> Watched:
         ("SORT list BY nosort DESC LIMIT 1 2", "10 1"),
         ("SORT zset BY nosort", "3 1 10 2"),
         ("SORT zset BY nosort DESC LIMIT 1 2", "10 1"),
+        ("SORT list BY w_* BY nosort", "3 1 10 2"),
+        ("SORT list BY nosort BY w_* DESC", "2 10 1 3"),
         ("SORT list BY w_* GET w_* GET #", "10 10 20 3 30 2 40 1"),
         ("SORT_RO list LIMIT 0 2 GET w_*", "40 30"),
         ("SORT missing", ""),

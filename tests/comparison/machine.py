@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 import random
+import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Any
@@ -20,8 +22,8 @@ from tests.comparison.servers import RealServer
 
 # The keys of all families: few, so that commands meet each other's values.
 KEYS = [b"a", b"b", b"c", b"d", b"{e}1", b"{e}2"]
-# The databases whose contents are compared; the last one is selected afterwards.
-DATABASES = [b"1", b"9", b"0"]
+# The databases whose contents are compared.
+DATABASES = [b"0", b"1", b"9"]
 Run = Callable[[list[list[bytes]]], Any]
 # Replies that are a time left or a moment may differ by this much, in their unit.
 TIMES = {
@@ -56,16 +58,21 @@ class Difference(AssertionError):
 
 
 class Alcove:
-    """An engine behind the same wire format as the real server, so that what is compared is what clients see."""
+    """A connection to an engine behind the same wire format as the real server's: what is compared is what clients
+    see.
+    """
 
-    def __init__(self, protocol: int) -> None:
-        self.engine = Engine()
-        self.session = self.engine.connect("tcp")
+    def __init__(self, engine: Engine, protocol: int) -> None:
+        self.engine = engine
+        self.session = engine.connect("tcp")
         self.session.protocol = protocol
         self._late: list[Any] = []
         self.session.deliver = self._late.append
 
-    def run(self, argv: list[bytes]) -> Any:
+    def run(self, commands: list[list[bytes]]) -> list[Any]:
+        return [self.run_one(argv) for argv in commands]
+
+    def run_one(self, argv: list[bytes]) -> Any:
         reply = self.engine.execute(self.session, argv)
         while self.session.blocked:
             self.engine.enter()
@@ -97,25 +104,28 @@ class Comparison:
         self.accept = getattr(self.family, "accept", None)
 
     def run(self, commands: list[list[bytes]], batch: int = 200) -> None:
-        """Runs the commands on both sides from empty, and compares every reply and what is left at the end."""
-        wire = self.server.connect()
-        try:
-            wire.run([[b"FLUSHALL"], [b"HELLO", b"%d" % self.protocol]])
-            ours = Alcove(self.protocol)
+        """Runs the commands on both sides from empty, and compares every reply and what is there after each batch.
+
+        The contents are read over connections of their own, so that where a batch ends changes nothing.
+        """
+        hello = [b"HELLO", b"%d" % self.protocol]
+        engine = Engine()
+        ours, our_contents = Alcove(engine, self.protocol), Alcove(engine, self.protocol)
+        with closing(self.server.connect()) as wire, closing(self.server.connect()) as contents:
+            wire.run([[b"FLUSHALL"], hello])
+            contents.run([hello])
             for start in range(0, len(commands), batch):
                 part = commands[start : start + batch]
                 for argv, theirs in zip(part, wire.run(part), strict=True):
                     self.step(ours, argv, theirs)
-                self.compare_contents(wire.run, lambda several: [ours.run(argv) for argv in several])
-        finally:
-            wire.close()
+                self.compare_contents(contents.run, our_contents.run)
 
     def step(self, ours: Alcove, argv: list[bytes], theirs: Any) -> None:
         name = argv[0].upper()
         if name in self.newer and isinstance(theirs, CommandError) and "unknown" in theirs.text:
             return
         self.ran[name] += 1
-        mine = ours.run(self.mirror(argv, theirs))
+        mine = ours.run_one(self.mirror(argv, theirs))
         if not self.same(argv, theirs, mine):
             raise Difference(b" ".join(argv).decode("latin-1"), theirs, mine)
 
@@ -132,8 +142,6 @@ class Comparison:
 
     def compare_contents(self, theirs: Run, ours: Run) -> None:
         """Every key's type, value and deadline, in every database that the families use."""
-        for both in (theirs, ours):
-            both([[b"DISCARD"]])
         for database in DATABASES:
             for both in (theirs, ours):
                 both([[b"SELECT", database]])
@@ -194,27 +202,33 @@ def close(theirs: Any, ours: Any, tolerance: int) -> bool:
     return equal(theirs, ours)
 
 
-def shrunk(comparison: Comparison, commands: list[list[bytes]]) -> list[list[bytes]]:
-    """The fewest commands found that still show a difference: pieces are left out as long as it stays."""
+def shrunk(comparison: Comparison, commands: list[list[bytes]], seconds: float = 60) -> list[list[bytes]]:
+    """The fewest commands found in so many seconds that still show a difference.
 
-    def differs(some: list[list[bytes]]) -> bool:
-        try:
-            comparison.run(some, batch=1)
-        except Difference:
-            return True
-        return False
-
+    Pieces are left out as long as it stays, the largest first and from the end backwards: what came after the cause
+    goes at once, and what is left runs faster.
+    """
+    give_up = time.monotonic() + seconds
     piece = len(commands) // 2
     while piece:
-        start = 0
-        while start < len(commands):
-            without = commands[:start] + commands[start + piece :]
-            if differs(without):
+        stop = len(commands)
+        while stop > 0 and time.monotonic() < give_up:
+            start = max(stop - piece, 0)
+            without = commands[:start] + commands[stop:]
+            if difference(comparison, without) is not None:
                 commands = without
-            else:
-                start += piece
+            stop = start
         piece //= 2
     return commands
+
+
+def difference(comparison: Comparison, commands: list[list[bytes]]) -> Difference | None:
+    """The first difference that the commands show, in one batch: contents count at the end only."""
+    try:
+        comparison.run(commands, batch=len(commands) or 1)
+    except Difference as found:
+        return found
+    return None
 
 
 def explain(comparison: Comparison, commands: list[list[bytes]]) -> str:
@@ -223,11 +237,7 @@ def explain(comparison: Comparison, commands: list[list[bytes]]) -> str:
     lines = [
         b" ".join(b"%r" % word if b" " in word or not word else word for word in argv).decode("latin-1") for argv in few
     ]
-    try:
-        comparison.run(few, batch=1)
-    except Difference as difference:
-        lines.append(str(difference))
-    return "\n".join(lines)
+    return "\n".join([*lines, str(difference(comparison, few))])
 
 
 def random_commands(family: ModuleType, seed: int, count: int) -> list[list[bytes]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 from tests.comparison.machine import Known
@@ -62,9 +63,10 @@ def accept(argv: list[bytes], theirs: Any, ours: Any) -> bool:
     words = [word.upper() for word in argv]
     if words[0] not in (b"SORT", b"SORT_RO") or not isinstance(theirs, list) or not isinstance(ours, list):
         return False
-    if b"BY" not in words:
+    patterns = [pattern for word, pattern in pairwise(words) if word == b"BY"]
+    if not patterns:
         return False
-    sorts = b"*" in argv[words.index(b"BY") + 1]
+    sorts = all(b"*" in pattern for pattern in patterns)
     if b"ALPHA" not in words if sorts else argv[1] not in SETS:
         return False
     return len(theirs) == len(ours) and (b"LIMIT" in words or Counter(theirs) == Counter(ours))

@@ -69,15 +69,11 @@ class Order:
     descending: bool = False
     alpha: bool = False
     by: Lookup | None = None
+    is_none: bool = False
     gets: list[Lookup] = field(default_factory=list)
     offset: int = 0
     count: int = -1
     destination: bytes | None = None
-
-    @property
-    def is_none(self) -> bool:
-        """BY a pattern without `*` says not to sort at all."""
-        return self.by is not None and self.by.is_constant
 
     def window(self, length: int) -> tuple[int, int]:
         """The part of so many elements that LIMIT leaves, half open."""
@@ -128,6 +124,8 @@ def parse(options: Sequence[bytes], may_store: bool) -> Order:
             order.count = arguments.integer()
         elif word == b"BY":
             order.by = Lookup(arguments.take())
+            # One pattern without `*` says not to sort at all, whatever other BY there is.
+            order.is_none = order.is_none or order.by.is_constant
         elif word == b"GET":
             order.gets.append(Lookup(arguments.take()))
         elif word == b"STORE" and may_store:
