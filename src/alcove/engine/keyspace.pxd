@@ -15,6 +15,8 @@ cdef class Keyspace:
     cdef public object listener
     cdef public list ready
     cdef public object graveyard
+    cdef public unsigned int saving
+    cdef public object snapshot
     cdef public list databases
 
     cpdef dispose(self, object value)
@@ -42,6 +44,8 @@ cdef class Database:
     cpdef object edit_string(self, bytes key)
     @cython.locals(entry=Entry)
     cpdef object edit_or_create(self, bytes key, type kind)
+    @cython.locals(space=Keyspace)
+    cdef preserve(self, Entry entry)
     cpdef touch(self, Entry entry)
     @cython.locals(entry=Entry)
     cpdef Entry add(self, bytes key, object value)

@@ -58,6 +58,9 @@ class Keyspace:
         # Keys that blocked sessions wait for and that were written since they were last served.
         self.ready: list[tuple[Database, bytes]] = []
         self.graveyard: deque[Any] = deque()
+        # The snapshot that is being taken, and its number, which entries bear once it has them; 0 for none.
+        self.saving = 0
+        self.snapshot: Any = None
         # When housekeeping is to come next, on the clock by which keys expire, and whether it is wanted sooner.
         self.wake_ms = NEVER_MS
         self.sooner = False
@@ -191,6 +194,7 @@ class Database:
             return None
         if type(entry.value) is not kind:
             raise CommandError(WRONG_TYPE)
+        self.preserve(entry)
         self.touch(entry)
         return entry.value
 
@@ -199,6 +203,7 @@ class Database:
         entry = self.find(key)
         if entry is None:
             return None
+        self.preserve(entry)
         self.touch(entry)
         return string_of(entry)
 
@@ -210,8 +215,15 @@ class Database:
         elif type(entry.value) is not kind:
             raise CommandError(WRONG_TYPE)
         else:
+            self.preserve(entry)
             self.touch(entry)
         return entry.value
+
+    def preserve(self, entry: Entry) -> None:
+        """Has a snapshot in progress save an entry as it is, because it is about to change."""
+        space = self.space
+        if space.saving != 0 and entry.saved != space.saving:
+            space.snapshot.save(self.table, entry)
 
     def touch(self, entry: Entry) -> None:
         """Marks an entry as used just now, in the manner of the eviction policy."""
@@ -226,6 +238,8 @@ class Database:
         """Adds a key that is not there; the caller ends the write with `changed` or `signal`."""
         entry = self.table.add(key, value)
         self.account(ENTRY_BYTES + BYTES_HEADER + len(key))
+        # What comes after a snapshot has begun is not in it.
+        entry.saved = self.space.saving
         entry.access = lfu_initial(self.space.now_ms) if self.space.lfu else self.space.now_ms // 1000
         if self.space.event_mask & NEW:
             self.notify(NEW, b"new", key)
@@ -237,6 +251,7 @@ class Database:
         if entry is None:
             entry = self.add(key, value)
         else:
+            self.preserve(entry)
             self.space.dispose(entry.value)
             entry.value = value
             self.touch(entry)
@@ -353,6 +368,7 @@ class Database:
         self.space.dispose(entry.value)
 
     def unlink(self, entry: Entry) -> None:
+        self.preserve(entry)
         self.table.remove(entry)
         self.account(-footprint_of(entry))
 
@@ -366,7 +382,8 @@ class Database:
             self.space.ready.append((self, key))
         old, self.table = self.table, Table()
         self.account(-self.used)
-        self.space.dispose(old)
+        if not self.space.saving or not self.space.snapshot.keeps(old):
+            self.space.dispose(old)
         return count
 
     # Expiring
@@ -384,6 +401,7 @@ class Database:
 
     def set_deadline(self, entry: Entry, expire_ms: int) -> None:
         """Sets the Unix time in milliseconds at which an entry expires, 0 for never. The caller signals the write."""
+        self.preserve(entry)
         self.table.set_deadline(entry, expire_ms)
         if expire_ms != 0:
             self.space.wake_by(expire_ms)
@@ -399,6 +417,7 @@ class Database:
     def expire_fields(self, entry: Entry) -> None:
         """Removes the fields of a hash whose time has come, a slice of them at a time, and records it as HDEL."""
         space = self.space
+        self.preserve(entry)
         hash_value = entry.value
         fields = hash_value.expire_fields(space.now_ms, DRAIN_STEP)
         self.table.set_field_deadline(entry, hash_value.next_deadline)

@@ -12,7 +12,7 @@ cdef class Entry:
     cdef readonly bytes key
     cdef public object value
     cdef readonly long long expire_ms, field_ms
-    cdef public unsigned int access
+    cdef public unsigned int access, saved
     cdef public Py_ssize_t size
     cdef readonly Py_ssize_t position
     cdef readonly Py_ssize_t timer

@@ -16,10 +16,11 @@ class Entry:
 
     `expire_ms` is the Unix time in milliseconds at which the key expires, 0 for never; `field_ms` is when the first
     field of a hash does. `access` is what eviction goes by: seconds for LRU, or minutes and a counter for LFU.
-    `size` is the memory accounted for the value, in bytes.
+    `size` is the memory accounted for the value, in bytes. `saved` is the number of the last snapshot that has it or
+    is not to have it.
     """
 
-    __slots__ = ("access", "expire_ms", "field_ms", "key", "position", "size", "timer", "value")
+    __slots__ = ("access", "expire_ms", "field_ms", "key", "position", "saved", "size", "timer", "value")
 
     def __init__(self, key: bytes, value: Any, position: int) -> None:
         self.key = key
@@ -27,6 +28,7 @@ class Entry:
         self.expire_ms = 0
         self.field_ms = 0
         self.access = 0
+        self.saved = 0
         self.size = 0
         self.position = position
         self.timer = 0
