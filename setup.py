@@ -45,6 +45,7 @@ COMPILED = [
     "alcove.commands.string",
     "alcove.commands.transactions",
     "alcove.engine.arguments",
+    "alcove.engine.channels",
     "alcove.engine.clock",
     "alcove.engine.context",
     "alcove.engine.declaration",

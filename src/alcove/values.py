@@ -22,6 +22,7 @@ protocols apart; handlers never do.
 | `dict`         | array, flattened            | map                 |
 | `Keyed`        | array of two-arrays         | map                 |
 | `Push`         | array                       | push                |
+| `Replies`      | each by itself, in a row    | as RESP2            |
 | `CommandError` | error                       | error               |
 | `NO_REPLY`     | nothing                     | nothing             |
 """
@@ -75,6 +76,12 @@ class Keyed(list[Any]):
 
 class Push(list[Any]):
     """Out-of-band data: its first element names the kind of message."""
+
+    __slots__ = ()
+
+
+class Replies(list[Any]):
+    """What answers one command with several replies, such as SUBSCRIBE's for each channel; also within EXEC's."""
 
     __slots__ = ()
 

@@ -95,8 +95,9 @@ def reset(ctx: Context) -> object:
     """Resets the connection."""
     session = ctx.session
     ctx.engine.discard(session)
+    ctx.engine.channels.leave(session)
     ctx.select(0)
-    session.gate &= ~(SUBSCRIBER | NO_TOUCH | MUTED)
+    session.gate &= ~(NO_TOUCH | MUTED)
     session.protocol = 2
     session.name = b""
     session.no_evict = False

@@ -1,5 +1,6 @@
 cimport cython
 
+from alcove.engine.channels cimport Channels
 from alcove.engine.clock cimport Clock
 from alcove.engine.context cimport Context
 from alcove.engine.declaration cimport Command, Registry
@@ -7,7 +8,7 @@ from alcove.engine.keyspace cimport Database, Keyspace
 from alcove.engine.lock cimport EngineLock
 from alcove.engine.session cimport Session
 
-cdef object _CommandError, _Wait
+cdef object _CommandError, _Push, _Replies, _Wait
 cdef int IN_MULTI, MUTED, NO_TOUCH, SUBSCRIBER, UNAUTHENTICATED
 cdef int GATE_LOADING, GATE_MAXMEMORY
 cdef unsigned long long DENYOOM, LOADING, NO_AUTH, NO_MULTI
@@ -18,6 +19,7 @@ cdef class Engine:
     cdef readonly Clock clock
     cdef readonly Registry registry
     cdef readonly Keyspace space
+    cdef readonly Channels channels
     cdef readonly dict sessions
     cdef readonly list sinks
     cdef readonly dict info_sections

@@ -17,6 +17,7 @@ from collections.abc import Callable, Generator
 from typing import Any, Protocol
 
 from alcove.engine.blocking import NOT_READY, PARKED, Wait
+from alcove.engine.channels import Channels
 from alcove.engine.clock import Clock
 from alcove.engine.config import Config
 from alcove.engine.context import Context
@@ -49,7 +50,7 @@ from alcove.errors import (
     NO_AUTH as NO_AUTH_TEXT,
 )
 from alcove.types.limits import LIMIT_NAMES
-from alcove.values import NO_REPLY, NULL_ARRAY, OK, QUEUED
+from alcove.values import NO_REPLY, NULL_ARRAY, OK, QUEUED, Push, Replies
 
 log = logging.getLogger(__name__)
 
@@ -58,6 +59,8 @@ SLICE_US = 1000
 
 # C variables of the compiled build, which asks for them in every command.
 _CommandError = CommandError
+_Push = Push
+_Replies = Replies
 _Wait = Wait
 
 # Why no session's command can simply run: the bits of `Engine.gate`.
@@ -90,6 +93,7 @@ class Engine:
         self.registry = registry or REGISTRY.copy()
         self.lock = EngineLock()
         self.space = Keyspace(self.config.databases)
+        self.channels = Channels()
         self.sessions: dict[int, Session] = {}
         self.sinks: list[Sink] = []
         # INFO's sections and other services, by name; what sits above the engine adds its own.
@@ -153,9 +157,10 @@ class Engine:
         return session
 
     def disconnect(self, session: Session) -> None:
-        """Forgets a session: its transaction, its watches and what it waits for."""
+        """Forgets a session: its transaction, its watches, what it listens to and what it waits for."""
         self.sessions.pop(session.id, None)
         self.discard(session)
+        self.channels.leave(session)
         if session.wait is not None:
             session.wait.withdraw()
             session.wait = None
@@ -219,19 +224,34 @@ class Engine:
             answer = self._admit(session, command, argv)
             if answer is not None:
                 return answer
-        reply = self.run(session, command, argv)
-        space = self.space
-        space.touching = True
-        if command.sliced:
-            reply = self._first_slice(session, reply)
-        if space.records:
-            self._commit()
-        if type(reply) is _Wait:
-            reply = self._park(session, reply)
-        if space.ready:
-            self._serve_ready()
-        if session.gate & MUTED and reply is not PARKED and session.muted():
-            return NO_REPLY
+        session.running = True
+        try:
+            reply = self.run(session, command, argv)
+            space = self.space
+            space.touching = True
+            if command.sliced:
+                reply = self._first_slice(session, reply)
+            if space.records:
+                self._commit()
+            if type(reply) is _Wait:
+                reply = self._park(session, reply)
+            if space.ready:
+                self._serve_ready()
+        finally:
+            session.running = False
+        if session.gate & MUTED and reply is not PARKED and session.muted() and not is_pushed(reply):
+            reply = NO_REPLY
+        if session.late:
+            return self._with_late(session, reply)
+        return reply
+
+    def _with_late(self, session: Session, reply: Any) -> Any:
+        """A reply and the messages that came for the session while its command ran."""
+        late, session.late = session.late, []
+        if reply is not PARKED:
+            return Replies((reply, *late))
+        for message in late:
+            session.push(message)
         return reply
 
     def run(self, session: Session, command: Command, argv: list[bytes]) -> Any:
@@ -579,6 +599,11 @@ def invoke(handler: Callable[..., Any], context: Context, argv: list[bytes], wor
         if count == 4:
             return handler(context, argv[1], argv[2], argv[3])
     return handler(context, *argv[words:])
+
+
+def is_pushed(reply: Any) -> bool:
+    """Whether what a command answers are messages, as SUBSCRIBE's is, which CLIENT REPLY does not keep back."""
+    return type(reply) is _Push or type(reply) is _Replies
 
 
 def finish(slices: Generator[None, None, Any]) -> Any:

@@ -7,8 +7,10 @@ cdef class Session:
     cdef public object context
     cdef public int protocol, gate, muted_commands
     cdef public bytes name, lib_name, lib_version
-    cdef public bint no_evict, queue_refused, executing, watch_broken, closing
-    cdef public list queue, watched
+    cdef public bint no_evict, queue_refused, executing, watch_broken, closing, running
+    cdef public list queue, watched, late
     cdef public object wait, slices
     cdef public object deliver, push, close, buffers
     cdef object __weakref__
+
+    cpdef send(self, message)

@@ -22,7 +22,7 @@ MUTED = 16
 
 
 class Session:
-    """One client. The front end that owns it sets `deliver`, `push` and `close`."""
+    """One client. The front end that owns it sets `deliver`, `push` and `close`; messages come by `send`."""
 
     def __init__(
         self, identity: int, database: Database, kind: str, address: str = "", local_address: str = ""
@@ -58,6 +58,9 @@ class Session:
         self.active_us = 0
         self.last_command = "NULL"
         self.commands = 0
+        # Whether a command of its own runs, and the messages that came meanwhile: they go behind its reply.
+        self.running = False
+        self.late: list[Any] = []
         # CLIENT KILL of its own session, QUIT: close once the replies so far are out.
         self.closing = False
         # How the front end gets a reply that comes later, and messages that answer nothing; and how it is told to
@@ -77,6 +80,13 @@ class Session:
             if self.muted_commands == 0:
                 self.gate &= ~MUTED
         return True
+
+    def send(self, message: Any) -> None:
+        """Gives it a message that answers nothing: at once, or behind the reply of the command that it is running."""
+        if self.running:
+            self.late.append(message)
+        else:
+            self.push(message)
 
     @property
     def blocked(self) -> bool:

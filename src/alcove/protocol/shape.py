@@ -11,7 +11,19 @@ from typing import Any, Final, TypeAlias
 
 from alcove.errors import CommandError
 from alcove.numeric import format_double
-from alcove.values import NO_REPLY, NULL_ARRAY, BigNumber, Decimal, Keyed, Members, Pairs, Push, Status, Verbatim
+from alcove.values import (
+    NO_REPLY,
+    NULL_ARRAY,
+    BigNumber,
+    Decimal,
+    Keyed,
+    Members,
+    Pairs,
+    Push,
+    Replies,
+    Status,
+    Verbatim,
+)
 
 # How deep replies may nest: about what redis-py's parser manages before Python's own limit stops it.
 _MAX_DEPTH: Final = 400
@@ -42,7 +54,8 @@ def shape(value: Any, protocol: int, decode: Decode, parse_error: ParseError) ->
 
     `decode` makes of every string what the user sees (None: bytes). `parse_error` makes the exception of an error's
     text, which stands in the result as an element does; where the parser would raise at once, it raises itself.
-    `NO_REPLY`, for which a parser would wait, stays what it is.
+    `NO_REPLY`, for which a parser would wait, stays what it is. `Replies` are several replies and have no shape as one;
+    those of a command in a transaction stand one by one among EXEC's.
     """
     if value is NO_REPLY:
         return value
@@ -101,6 +114,8 @@ def _elements(values: Iterable[Any], resp3: bool, decode: Decode, parse_error: P
     for value in values:
         if decode is None and type(value) is bytes:
             shaped.append(value)
+        elif type(value) is Replies:
+            shaped.extend(_elements(value, resp3, decode, parse_error, depth))
         else:
             shaped.append(_shape(value, resp3, decode, parse_error, depth + 1))
     return shaped

@@ -12,7 +12,19 @@ from typing import Any
 from alcove.errors import CommandError
 from alcove.numeric import format_double
 from alcove.protocol.output import OutputBuffer
-from alcove.values import NO_REPLY, NULL_ARRAY, BigNumber, Decimal, Keyed, Members, Pairs, Push, Status, Verbatim
+from alcove.values import (
+    NO_REPLY,
+    NULL_ARRAY,
+    BigNumber,
+    Decimal,
+    Keyed,
+    Members,
+    Pairs,
+    Push,
+    Replies,
+    Status,
+    Verbatim,
+)
 
 # C variables of the compiled build, which compares with them for every value.
 _STATUS = Status
@@ -28,7 +40,7 @@ class ReplyWriter:
         self.protocol = protocol
 
     def write(self, value: Any) -> None:
-        """Appends one reply: the whole of it, or nothing and a `TypeError` when the value has no form."""
+        """Appends the answer to a command: the whole of it, or nothing and a `TypeError` when the value has no form."""
         if not self._plain(value) and not self._special(value) and value is not NO_REPLY:
             self._aggregate(value)
 
@@ -113,8 +125,10 @@ class ReplyWriter:
             raise
 
     def _open(self, value: Any) -> Iterator[Any]:
-        """Writes the header of a value with elements, and gives the elements that follow."""
+        """Writes the header of a value with elements, if it has one, and gives the elements that follow."""
         kind = type(value)
+        if kind is Replies:
+            return iter(value)
         resp3 = self.protocol == 3
         elements: Iterator[Any]
         sign = b"*"
