@@ -29,6 +29,7 @@ COMPILED = [
     "alcove.commands.list",
     "alcove.commands.list_blocking",
     "alcove.commands.memory",
+    "alcove.commands.pubsub",
     "alcove.commands.server",
     "alcove.commands.set",
     "alcove.commands.set_algebra",

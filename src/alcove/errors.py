@@ -405,6 +405,10 @@ def no_group_of_key(key: bytes, group: bytes) -> str:
     return f"NOGROUP No such consumer group '{shown(group)}' for key name '{shown(key)}'"
 
 
+def not_for_deny_blocking(command: str) -> str:
+    return f"ERR {command} isn't allowed for a DENY BLOCKING client"
+
+
 def wrong_subcommand(container: str, subcommand: str) -> str:
     return f"ERR unknown subcommand or wrong number of arguments for '{subcommand}'. Try {container} HELP."
 

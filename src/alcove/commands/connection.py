@@ -349,6 +349,7 @@ def describe(ctx: Context, session: Session) -> str:
     """A session as one line of CLIENT LIST."""
     now_us = ctx.engine.clock.monotonic_us()
     buffers = dict(session.buffers())
+    channels = ctx.engine.channels
     fields: dict[str, object] = {
         "id": session.id,
         "addr": session.address,
@@ -359,9 +360,9 @@ def describe(ctx: Context, session: Session) -> str:
         "idle": (now_us - session.active_us) // 1_000_000,
         "flags": flags_of(session),
         "db": session.database.number,
-        "sub": 0,
-        "psub": 0,
-        "ssub": 0,
+        "sub": channels.channels.subscriptions(session),
+        "psub": channels.patterns.subscriptions(session),
+        "ssub": channels.shards.subscriptions(session),
         "multi": len(session.queue) if session.gate & IN_MULTI else -1,
         "watch": len(session.watched),
         **buffers,

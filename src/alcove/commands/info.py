@@ -89,6 +89,7 @@ def clients_section(engine: Engine) -> Section:
         "connected_clients": len(engine.sessions),
         "maxclients": engine.config.maxclients,
         "blocked_clients": sum(session.blocked for session in sessions),
+        "pubsub_clients": engine.channels.clients(),
         "watching_clients": sum(bool(session.watched) for session in sessions),
         "total_watched_keys": sum(len(database.watchers) for database in engine.space.databases),
         "total_blocking_keys": sum(len(database.waiting) for database in engine.space.databases),
@@ -131,6 +132,9 @@ def stats_section(engine: Engine) -> Section:
         "expire_lag_ms": engine.expire_lag_ms,
         "keyspace_hits": space.hits,
         "keyspace_misses": space.misses,
+        "pubsub_channels": len(engine.channels.channels),
+        "pubsub_patterns": len(engine.channels.patterns),
+        "pubsubshard_channels": len(engine.channels.shards),
         "unexpected_error_replies": engine.unexpected_errors,
         "total_error_replies": sum(engine.error_counts.values()),
     }
