@@ -11,7 +11,7 @@ from alcove.engine.arguments import Arguments
 from alcove.engine.context import Context
 from alcove.engine.declaration import command, container
 from alcove.engine.glob import matches
-from alcove.engine.keyspace import Database, lfu_counter
+from alcove.engine.keyspace import Database
 from alcove.engine.table import Entry
 from alcove.errors import (
     INVALID_CURSOR,
@@ -366,7 +366,7 @@ def object_freq(ctx: Context, key: bytes) -> int | None:
         return None
     if not ctx.keys.space.lfu:
         raise CommandError(LFU_NOT_SELECTED)
-    return lfu_counter(entry.access, ctx.now_ms)
+    return ctx.keys.space.lfu_counter(entry.access)
 
 
 @command(

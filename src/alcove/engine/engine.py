@@ -125,7 +125,7 @@ class Engine:
     def _watch_config(self) -> None:
         """Copies of settings that are read for every command, kept where reading is cheap."""
         self.config.watch(" ".join(name.replace("_", "-") for name in LIMIT_NAMES), self._limits_changed)
-        self.config.watch("maxmemory maxmemory-policy", self._maxmemory_changed)
+        self.config.watch("maxmemory maxmemory-policy lfu-log-factor lfu-decay-time", self._maxmemory_changed)
         self._limits_changed()
         self._maxmemory_changed()
 
@@ -136,6 +136,8 @@ class Engine:
     def _maxmemory_changed(self) -> None:
         self.gate = self.gate & ~GATE_MAXMEMORY | (GATE_MAXMEMORY if self.config.maxmemory else 0)
         self.space.lfu = "lfu" in self.config.maxmemory_policy
+        self.space.lfu_log_factor = self.config.lfu_log_factor
+        self.space.lfu_decay_time = self.config.lfu_decay_time
 
     def attach(self, sink: Sink) -> None:
         """From now on `sink` is told of every effective write."""

@@ -10,6 +10,7 @@ cdef class Keyspace:
     cdef public Limits limits
     cdef public long long now_ms, dirty, hits, misses, expired, used, wake_ms
     cdef public bint recording, touching, lfu, sooner
+    cdef public int lfu_log_factor, lfu_decay_time
     cdef public list records
     cdef public int event_mask
     cdef public object listener
@@ -53,10 +54,11 @@ cdef class Database:
     cpdef Entry put(self, bytes key, object value, int event_class, bytes event, bint keep_ttl=*)
     @cython.locals(entry=Entry)
     cpdef changed(self, bytes key, int event_class, bytes event, long long count=*)
-    @cython.locals(entry=Entry, size=Py_ssize_t)
+    cpdef written(self, Entry entry, int event_class, bytes event, long long count)
+    @cython.locals(entry=Entry)
     cpdef noted(self, bytes key, int event_class, bytes event, long long count=*)
     @cython.locals(space=Keyspace, size=Py_ssize_t)
-    cpdef written(self, Entry entry, int event_class, bytes event, long long count)
+    cdef settle(self, Entry entry, int event_class, bytes event, long long count)
     cdef account(self, long long size)
     cpdef signal(self, bytes key)
     cpdef wake(self, bytes key)

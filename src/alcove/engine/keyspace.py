@@ -29,6 +29,9 @@ BYTES_HEADER = 33
 DRAINED_AT_ONCE = 64
 # When housekeeping comes if nothing needs it.
 NEVER_MS = 2**62
+# The counter of a new key under LFU, which gives it time to be used before it is evicted; and the highest.
+LFU_INITIAL = 5
+LFU_HIGHEST = 255
 # How many elements the graveyard frees between two looks at the clock.
 DRAIN_STEP = 512
 
@@ -51,7 +54,10 @@ class Keyspace:
         self.records: list[tuple[int, list[bytes]]] = []
         # False while a CLIENT NO-TOUCH session runs: reads leave the access clock alone.
         self.touching = True
+        # Whether eviction goes by how often keys are used, and how fast their counters grow and fade.
         self.lfu = False
+        self.lfu_log_factor = 10
+        self.lfu_decay_time = 1
         # The event classes that somebody listens to, and who is told: (database, class, event, key).
         self.event_mask = 0
         self.listener: Callable[[int, int, bytes, bytes], None] | None = None
@@ -98,6 +104,28 @@ class Keyspace:
             if not within_us():
                 return not self.graveyard
         return True
+
+    # LFU keeps minutes (16 bits, modulo) above a logarithmic counter (8 bits) in `Entry.access`, as the real server.
+
+    def lfu_access(self, counter: int) -> int:
+        """The access field of a key that is used now and has this counter."""
+        return ((self.now_ms // 60_000) & 0xFFFF) << 8 | counter
+
+    def lfu_counter(self, access: int) -> int:
+        """The counter as it is now: it loses one for every `lfu-decay-time` minutes since the last use, if not 0."""
+        counter = access & 0xFF
+        if self.lfu_decay_time == 0:
+            return counter
+        minutes = ((self.now_ms // 60_000) - (access >> 8)) & 0xFFFF
+        return max(counter - minutes // self.lfu_decay_time, 0)
+
+    def lfu_touched(self, access: int) -> int:
+        """The access field after one more use: the counter grows the more rarely the higher it is."""
+        counter = self.lfu_counter(access)
+        above = max(counter - LFU_INITIAL, 0)
+        if counter < LFU_HIGHEST and random.random() * (above * self.lfu_log_factor + 1) < 1.0:
+            counter += 1
+        return self.lfu_access(counter)
 
     def next_deadline(self) -> int:
         """When the next key expires, in Unix milliseconds; 0 when none will."""
@@ -228,7 +256,7 @@ class Database:
     def touch(self, entry: Entry) -> None:
         """Marks an entry as used just now, in the manner of the eviction policy."""
         if self.space.lfu:
-            entry.access = lfu_touched(entry.access, self.space.now_ms)
+            entry.access = self.space.lfu_touched(entry.access)
         else:
             entry.access = self.space.now_ms // 1000
 
@@ -240,7 +268,7 @@ class Database:
         self.account(ENTRY_BYTES + BYTES_HEADER + len(key))
         # What comes after a snapshot has begun is not in it.
         entry.saved = self.space.saving
-        entry.access = lfu_initial(self.space.now_ms) if self.space.lfu else self.space.now_ms // 1000
+        entry.access = self.space.lfu_access(LFU_INITIAL) if self.space.lfu else self.space.now_ms // 1000
         if self.space.event_mask & NEW:
             self.notify(NEW, b"new", key)
         return entry
@@ -277,7 +305,18 @@ class Database:
             self.notify(GENERIC, b"del", entry.key)
 
     def written(self, entry: Entry, event_class: int, event: bytes, count: int) -> None:
-        """What follows every write to a key: accounting, WATCH, waking, the event and the dirty counter."""
+        """What follows every write to a key: WATCH, waking, and what `settle` does."""
+        self.signal(entry.key)
+        self.settle(entry, event_class, event, count)
+
+    def noted(self, key: bytes, event_class: int, event: bytes, count: int = 1) -> None:
+        """As `changed`, of what groups of a stream keep: WATCH does not see it, and no one waits for it."""
+        entry = self.table.get(key)
+        if entry is not None:
+            self.settle(entry, event_class, event, count)
+
+    def settle(self, entry: Entry, event_class: int, event: bytes, count: int) -> None:
+        """What follows every change of a value: accounting, the dirty counter and the event."""
         space = self.space
         value = entry.value
         if type(value) is bytes or type(value) is bytearray:
@@ -286,21 +325,9 @@ class Database:
             size = value.footprint()
         self.account(size - entry.size)
         entry.size = size
-        self.signal(entry.key)
         space.dirty += count
         if space.event_mask & event_class:
             self.notify(event_class, event, entry.key)
-
-    def noted(self, key: bytes, event_class: int, event: bytes, count: int = 1) -> None:
-        """As `changed`, of what groups of a stream keep: WATCH does not see it, and no one waits for it."""
-        entry = self.table.get(key)
-        if entry is None:
-            return
-        size = entry.value.footprint()
-        self.account(size - entry.size)
-        entry.size = size
-        self.space.dirty += count
-        self.notify(event_class, event, key)
 
     def signal(self, key: bytes) -> None:
         """Tells the sessions that WATCH or wait for a key that it changed."""
@@ -471,29 +498,3 @@ def string_of(entry: Entry) -> Any:
     if type(value) is not bytes and type(value) is not bytearray:
         raise CommandError(WRONG_TYPE)
     return value
-
-
-# LFU keeps minutes (16 bits, modulo) above a logarithmic counter (8 bits) in `Entry.access`, as the real server does.
-LFU_INITIAL = 5
-LFU_LOG_FACTOR = 10
-LFU_DECAY_MINUTES = 1
-
-
-def lfu_initial(now_ms: int) -> int:
-    """The access field of a new key: a counter that gives it time to be used before it is evicted."""
-    return ((now_ms // 60_000) & 0xFFFF) << 8 | LFU_INITIAL
-
-
-def lfu_counter(access: int, now_ms: int) -> int:
-    """The counter as it is now: it loses one for every minute since the last use."""
-    minutes = ((now_ms // 60_000) - (access >> 8)) & 0xFFFF
-    return max((access & 0xFF) - minutes // LFU_DECAY_MINUTES, 0)
-
-
-def lfu_touched(access: int, now_ms: int) -> int:
-    """The access field after one more use: the counter grows the more rarely the higher it is."""
-    counter = lfu_counter(access, now_ms)
-    above = max(counter - LFU_INITIAL, 0)
-    if counter < 255 and random.random() * (above * LFU_LOG_FACTOR + 1) < 1.0:
-        counter += 1
-    return ((now_ms // 60_000) & 0xFFFF) << 8 | counter
