@@ -59,7 +59,8 @@ class RealServer:
         self.kind = kind
         self._folder = Path(tempfile.mkdtemp(prefix="alcove-real-"))
         self.path = self._folder / "socket"
-        settings = ["--save", "", "--dir", str(self._folder), "--enable-debug-command", "yes"]
+        # These servers end a wait in the round of housekeeping after its timeout: many rounds, so that none waits long.
+        settings = ["--save", "", "--dir", str(self._folder), "--enable-debug-command", "yes", "--hz", "500"]
         self._process = subprocess.Popen(
             [binary, "--port", "0", "--unixsocket", str(self.path), *settings, *arguments],
             stdout=subprocess.DEVNULL,
