@@ -35,7 +35,8 @@ class AsyncReplies(Replies):
     async def _next(self) -> tuple[Any, int]:
         if self._link is None:
             raise RedisConnectionError(SERVER_CLOSED_CONNECTION_ERROR)
-        return await self._link.receive()
+        item = await self._link.receive()
+        return item[:2]
 
 
 class AsyncResp2Replies(AsyncReplies, _AsyncRESP2Parser):

@@ -77,7 +77,7 @@ class SyncReplies(Replies):
         item = link.receive(self._timeout if own else timeout, give_up=own)
         if item is None:
             raise RedisTimeoutError("Timeout reading from socket")
-        return item
+        return item[:2]
 
 
 class Resp2Replies(SyncReplies, _RESP2Parser):

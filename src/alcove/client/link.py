@@ -2,13 +2,15 @@
 
 Commands go in as argument lists and run at once, in the thread that sends them, unless the session waits for the
 reply of an earlier one; then they stand behind it, and run when that reply is read. Replies and messages come into
-the inbox in the engine's order, from whatever thread runs the engine then.
+the inbox in the engine's order, from whatever thread runs the engine then. Of messages that nobody reads the inbox
+takes as much as `client-output-buffer-limit` allows a client of its class; then the connection is cut off.
 """
 
 from __future__ import annotations
 
 import asyncio
 import errno
+import logging
 import threading
 import time
 from abc import ABC, abstractmethod
@@ -21,14 +23,18 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 
 from alcove.engine.blocking import PARKED
 from alcove.engine.engine import Engine, EngineClosed
-from alcove.engine.session import do_nothing, ignore
+from alcove.engine.session import SUBSCRIBER, do_nothing, ignore
 from alcove.protocol.reader import ProtocolError, RequestReader
-from alcove.values import NO_REPLY
+from alcove.values import NO_REPLY, Replies
 
-# A reply and the protocol it was given on. The value None stands for the connection's end, NO_REPLY for one that is
-# not to be seen.
-Item: TypeAlias = tuple[Any, int]
-END: Item = (None, 0)
+# A reply or message, the protocol it was given on, and the size of a message. The value None stands for the
+# connection's end, NO_REPLY for one that is not to be seen.
+Item: TypeAlias = tuple[Any, int, int]
+END: Item = (None, 0, 0)
+# What a message takes besides its bytes, about.
+MESSAGE_BYTES = 64
+
+log = logging.getLogger(__name__)
 
 
 class Link(ABC):
@@ -38,6 +44,11 @@ class Link(ABC):
         self.engine = engine
         self._backlog: deque[list[bytes]] = deque()
         self._packed: RequestReader | None = None
+        # Of all messages so far. The one is written under the engine's lock and the other by the reader.
+        self._pushed_bytes = 0
+        self._read_bytes = 0
+        # Since when there are more unread messages than the soft limit allows.
+        self._over_soft_us = 0
         enter(engine)
         try:
             session = engine.connect("embedded")
@@ -45,8 +56,10 @@ class Link(ABC):
             engine.leave()
         self.session = session
         session.address = f"embedded:{session.id}"
-        session.deliver = session.push = self.arrive
+        session.deliver = self.arrive
+        session.push = self.push
         session.close = self._end
+        session.buffers = self.buffers
 
     @property
     def closed(self) -> bool:
@@ -111,9 +124,64 @@ class Link(ABC):
 
     # Replies
 
-    def arrive(self, value: Any) -> None:
-        """Puts a reply or a message into the inbox. Any thread; the engine's lock is held."""
-        self._put((value, self.session.protocol))
+    def arrive(self, reply: Any) -> None:
+        """Puts a reply into the inbox. Any thread; the engine's lock is held."""
+        if type(reply) is Replies:
+            for each in reply:
+                self.arrive(each)
+        else:
+            self._put((reply, self.session.protocol, 0))
+
+    def push(self, message: Any) -> None:
+        """Puts a message into the inbox, if there is room for it. Any thread; the engine's lock is held."""
+        size = size_of(message)
+        self._pushed_bytes += size
+        if self._over_limit():
+            self._cut_off()
+        else:
+            self._put((message, self.session.protocol, size))
+
+    @property
+    def unread_bytes(self) -> int:
+        """The size of the messages in the inbox."""
+        return self._pushed_bytes - self._read_bytes
+
+    def _over_limit(self) -> bool:
+        """Whether there are more unread messages than a client of its class may have, as on a server."""
+        limits = self.engine.config.client_output_buffer_limit
+        hard_bytes, soft_bytes, soft_seconds = limits.pubsub if self.session.gate & SUBSCRIBER else limits.normal
+        unread = self.unread_bytes
+        if hard_bytes and unread >= hard_bytes:
+            return True
+        if not soft_bytes or unread < soft_bytes:
+            self._over_soft_us = 0
+            return False
+        now_us = self.engine.clock.monotonic_us()
+        self._over_soft_us = self._over_soft_us or now_us
+        return now_us - self._over_soft_us > soft_seconds * 1_000_000
+
+    def _cut_off(self) -> None:
+        """Ends the connection of a reader that does not read. What it has not read is gone, as on a server."""
+        log.warning("Client %s closed for overcoming of output buffer limits.", self.session.address)
+        self._fall_silent()
+        # Not now: whoever sends the message is walking through those who listen.
+        self.engine.depart(self.session)
+        self._drop()
+        self._put(END)
+
+    def buffers(self) -> dict[str, int]:
+        """What CLIENT LIST shows of the connection, in its words."""
+        unread = self.unread_bytes
+        return {"omem": unread, "tot-mem": unread}
+
+    def _noted(self, item: Item) -> Item:
+        """An item that the reader has taken."""
+        self._read_bytes += item[2]
+        return item
+
+    @abstractmethod
+    def _drop(self) -> None:
+        """Empties the inbox. Any thread."""
 
     @abstractmethod
     def _put(self, item: Item) -> None:
@@ -143,6 +211,7 @@ class Link(ABC):
         session.closing = True
         session.deliver = session.push = ignore
         session.close = do_nothing
+        session.buffers = dict
         self._backlog.clear()
 
     def _give_up(self) -> bool:
@@ -175,6 +244,10 @@ class SyncLink(Link):
 
     def _put(self, item: Item) -> None:
         self._inbox.put(item)
+
+    def _drop(self) -> None:
+        while self._poll() is not None:
+            pass
 
     def shutdown(self, how: int) -> None:
         """What redis-py calls before `close`."""
@@ -211,7 +284,7 @@ class SyncLink(Link):
                 self._inbox.put(END)
                 raise self._gone()
             if item[0] is not NO_REPLY:
-                return item
+                return self._noted(item)
 
     def _poll(self) -> Item | None:
         try:
@@ -252,6 +325,9 @@ class AsyncLink(Link):
             # The loop is closed, and the reader gone with it.
             self._waiter = None
 
+    def _drop(self) -> None:
+        self._inbox.clear()
+
     def writelines(self, commands: list[list[bytes] | bytes]) -> None:
         for command in commands:
             self.sendall(command)
@@ -271,15 +347,20 @@ class AsyncLink(Link):
         next.
         """
         while True:
-            while self._inbox:
-                item = self._inbox.popleft()
+            while (item := self._poll()) is not None:
                 if item is END:
                     self._inbox.append(END)
                     raise self._gone()
                 if item[0] is not NO_REPLY:
-                    return item
+                    return self._noted(item)
             if not self._catch_up():
                 await self._wait()
+
+    def _poll(self) -> Item | None:
+        try:
+            return self._inbox.popleft()
+        except IndexError:
+            return None
 
     async def _wait(self) -> None:
         blocked = self.session.blocked
@@ -295,6 +376,13 @@ class AsyncLink(Link):
             cancel_later()
         finally:
             self._waiter = None
+
+
+def size_of(message: Any) -> int:
+    """What a message takes in memory, about: what it says, if it is a list the elements of that."""
+    if isinstance(message, bytes):
+        return len(message) + MESSAGE_BYTES
+    return MESSAGE_BYTES + sum(len(element) for element in message if isinstance(element, bytes))
 
 
 def wake(waiter: asyncio.Future[None]) -> None:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from alcove.engine.config import Config
 from alcove.engine.config_kinds import BufferLimit
+from alcove.protocol.output import OutputBuffer
+from alcove.protocol.writer import ReplyWriter
 
 if TYPE_CHECKING:
     from alcove.server.connection import Connection
@@ -27,11 +29,18 @@ class Agenda:
         self.ready: list[Connection] = []
         self.unsent: list[Connection] = []
         self.leaving: list[Connection] = []
+        # Connections that have only messages to send, which wait when others have replies. Each stands here once.
+        self.pushed: deque[Connection] = deque()
         # What other threads want to have done, in the order in which they held the engine's lock.
         self.mail: deque[tuple[Callable[[Any], None], Any]] = deque()
         # Microseconds on the monotonic clock, of this turn.
         self.now_us = 0
         self.stopping = False
+        # The message that was encoded last, and its bytes on RESP2 and RESP3, as far as somebody wanted them.
+        self._message: object = None
+        self._resp2: bytes | None = None
+        self._resp3: bytes | None = None
+        self._writer = ReplyWriter(OutputBuffer())
         # For INFO.
         self.input_bytes = 0
         self.output_bytes = 0
@@ -47,6 +56,29 @@ class Agenda:
         self.least_limit = min(filter(None, sizes), default=PAUSE_BYTES)
         self.query_limit = config.client_query_buffer_limit
         self.max_bulk = config.proto_max_bulk_len
+
+    def encoded(self, message: object, protocol: int) -> bytes:
+        """The bytes of a message, made once on each protocol however many connections are to have it in a row."""
+        if message is not self._message:
+            self._message = message
+            self._resp2 = self._resp3 = None
+        if protocol == 3:
+            if self._resp3 is None:
+                self._resp3 = self._encode(message, 3)
+            return self._resp3
+        if self._resp2 is None:
+            self._resp2 = self._encode(message, 2)
+        return self._resp2
+
+    def _encode(self, message: object, protocol: int) -> bytes:
+        writer = self._writer
+        writer.protocol = protocol
+        writer.write(message)
+        return writer.out.take(len(writer.out))
+
+    def forget_message(self) -> None:
+        """At the end of a turn: the message may be large, and the next one is another."""
+        self._message = self._resp2 = self._resp3 = None
 
     def post(self, function: Callable[[Any], None], argument: Any) -> None:
         """Has the loop call `function(argument)` under the engine's lock. From any thread."""

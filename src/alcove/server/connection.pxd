@@ -7,6 +7,7 @@ from alcove.protocol.reader cimport RequestReader
 from alcove.protocol.writer cimport ReplyWriter
 from alcove.server.agenda cimport Agenda
 
+cdef object _Push
 cdef int _READ, _WRITE, _UNAUTHENTICATED, _SUBSCRIBER, _TURN_COMMANDS
 cdef Py_ssize_t _RECEIVE_BYTES, _BULK_RECEIVE_BYTES, _TURN_REPLY_BYTES, _QUERY_CHECK_BYTES
 cdef Py_ssize_t _UNAUTHENTICATED_BYTES, _REPLY_BLOCK_BYTES, _PAUSE_BYTES
@@ -20,7 +21,7 @@ cdef class Connection:
     cdef readonly OutputBuffer out
     cdef readonly ReplyWriter writer
     cdef Py_ssize_t received_bytes
-    cdef public bint ready, unsent
+    cdef public bint ready, unsent, pushed
     cdef readonly bint left, parked, paused
     cdef bint answered
     cdef long long over_soft_us
@@ -33,6 +34,8 @@ cdef class Connection:
     cpdef serve(self, Engine engine, long long until_us)
     @cython.locals(unread=Py_ssize_t, sent=Py_ssize_t)
     cpdef flush(self)
+    @cython.locals(agenda=Agenda)
+    cpdef push(self, value)
     cpdef check_soft_limit(self)
     cpdef be_ready(self)
     cpdef be_unsent(self)
@@ -45,6 +48,8 @@ cdef class Connection:
     cdef _check_query_size(self)
     cdef _run(self, Engine engine, list argv)
     cdef _write(self, object value)
+    @cython.locals(agenda=Agenda)
+    cdef _append(self, object message)
     cdef _refuse(self, object error)
     cdef _abort_http(self)
     cdef _await(self, int interest)

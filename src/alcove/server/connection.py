@@ -20,11 +20,13 @@ from alcove.protocol.writer import ReplyWriter
 from alcove.server import poller as readiness
 from alcove.server.agenda import PAUSE_BYTES, Agenda
 from alcove.server.logs import VERBOSE
+from alcove.values import Push
 
 if TYPE_CHECKING:
     from alcove.server.poller import Poller
 
 # C variables of the compiled build.
+_Push = Push
 _READ = readiness.READ
 _WRITE = readiness.WRITE
 _UNAUTHENTICATED = states.UNAUTHENTICATED
@@ -73,9 +75,10 @@ class Connection:
         self.writer = ReplyWriter(self.out)
         self.interest = _READ
         self.received_bytes = 0
-        # In `agenda.ready`, `agenda.unsent` and `agenda.leaving`.
+        # In `agenda.ready`, `agenda.unsent`, `agenda.pushed` and `agenda.leaving`.
         self.ready = False
         self.unsent = False
+        self.pushed = False
         self.left = False
         # A command's reply is still to come; or has come before the engine's call came back.
         self.parked = False
@@ -228,7 +231,10 @@ class Connection:
             return
         if self.left or self.session.closing:
             return
-        self._write(value)
+        if type(value) is _Push:
+            self._append(value)
+        else:
+            self._write(value)
         if len(self.out) >= agenda.least_limit and self._over_limit():
             self._cut_off()
 
@@ -250,6 +256,18 @@ class Connection:
             log.exception("A reply could not be written")
             writer.write(CommandError(INTERNAL))
         self.be_unsent()
+
+    def _append(self, message: Push) -> None:
+        """The same for a message that others get too, and that is sent when there is time."""
+        agenda = self.agenda
+        try:
+            self.out.append(agenda.encoded(message, self.session.protocol))
+        except Exception:
+            self.give_up()
+            return
+        if not self.pushed and not self.unsent:
+            self.pushed = True
+            agenda.pushed.append(self)
 
     def buffers(self) -> dict[str, Any]:
         """What CLIENT LIST shows of the connection, in its words."""

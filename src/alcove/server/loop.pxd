@@ -1,10 +1,12 @@
+cimport cython
+
 from alcove.engine.clock cimport Clock
 from alcove.engine.engine cimport Engine
 from alcove.server.agenda cimport Agenda
 from alcove.server.connection cimport Connection
 
 cdef int _READ, _WRITE
-cdef long long _TURN_US, _REST_US, _ROUND_US, _ACCEPT_REST_US, _FAREWELL_US
+cdef long long _TURN_US, _FAN_OUT_US, _REST_US, _ROUND_US, _ACCEPT_REST_US, _FAREWELL_US
 
 cdef class Loop:
     cdef readonly Engine engine
@@ -29,7 +31,10 @@ cdef class Loop:
     cdef _read_mail(self)
     cdef _keep_house(self)
     cdef _serve_ready(self)
+    @cython.locals(connection=Connection)
     cdef _send_replies(self)
+    @cython.locals(agenda=Agenda, connection=Connection, until_us="long long")
+    cdef _send_messages(self)
     cdef _accept_all(self)
     cdef _accept(self, object listener)
     cdef _admit(self, object sock, object listener, object peer)

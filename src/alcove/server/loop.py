@@ -28,6 +28,8 @@ _READ = readiness.READ
 _WRITE = readiness.WRITE
 # How long commands are run in one turn, before replies are sent and others may have the lock.
 _TURN_US = 10_000
+# How long messages are sent in one turn to those who get nothing else: ten thousand may listen to a channel.
+_FAN_OUT_US = 2_000
 # The longest rest: housekeeping that others have made necessary is not late by more.
 _REST_US = 100_000
 # How often all connections are looked at, for timeouts.
@@ -142,7 +144,7 @@ class Loop:
 
     def _patience_ms(self) -> int:
         agenda = self.agenda
-        if agenda.ready or agenda.unsent or agenda.leaving or agenda.mail:
+        if agenda.ready or agenda.unsent or agenda.pushed or agenda.leaving or agenda.mail:
             return 0
         return (self._rest_us + 999) // 1000
 
@@ -217,6 +219,28 @@ class Loop:
                 connection.flush()
             except Exception:
                 connection.give_up()
+        if agenda.pushed:
+            self._send_messages()
+
+    def _send_messages(self) -> None:
+        """Sends messages to as many connections as there is time for, first come first served; the others wait.
+
+        What is published meanwhile reaches them in the same piece, so that many listeners cost the less the busier a
+        channel is.
+        """
+        agenda = self.agenda
+        agenda.forget_message()
+        pushed = agenda.pushed
+        until_us = self.clock.monotonic_us() + _FAN_OUT_US
+        while pushed:
+            connection = pushed.popleft()
+            connection.pushed = False
+            try:
+                connection.flush()
+            except Exception:
+                connection.give_up()
+            if self.clock.monotonic_us() > until_us:
+                break
 
     # Coming
 
