@@ -156,6 +156,7 @@ COUNT_NEGATIVE: Final = "ERR COUNT can't be negative"
 MAXLEN_NEGATIVE: Final = "ERR MAXLEN can't be negative"
 NUMKEYS_TOO_HIGH: Final = "ERR Number of keys can't be greater than number of args"
 NOVALUES_OF_HSCAN: Final = "ERR NOVALUES option can only be used in HSCAN"
+NOSCORES_OF_ZSCAN: Final = "ERR NOSCORES option can only be used in ZSCAN"
 
 # Streams: IDs and ranges
 INVALID_ID: Final = "ERR Invalid stream ID specified as stream command argument"
@@ -270,6 +271,9 @@ PROTOCOL_KINDS: Final = (
     "attrib|push|verbatim|true|false"
 )
 SHUTDOWN_FAILED: Final = "ERR Errors trying to SHUTDOWN. Check logs."
+NO_MONITOR_HERE: Final = "ERR MONITOR isn't allowed for DENY BLOCKING client"
+NOT_FOR_MONITORS: Final = "ERR Replica can't interact with the keyspace"
+SLOWLOG_COUNT: Final = "ERR count should be greater than or equal to -1"
 OUT_OF_MEMORY: Final = "OOM command not allowed when used memory > 'maxmemory'."
 LOADING: Final = "LOADING Redis is loading the dataset in memory"
 INTERNAL: Final = "ERR internal error, see the log"
@@ -355,6 +359,10 @@ def no_middle(name: str) -> str:
 
 def no_shape(name: str) -> str:
     return f"ERR exactly one of BYRADIUS, BYBOX and BYPOLYGON can be specified for {name}"
+
+
+def no_samples(event: bytes) -> str:
+    return f"ERR No samples available for event '{shown(event)}'"
 
 
 def no_such_user(name: bytes) -> str:

@@ -54,7 +54,7 @@ def scan_options(chance: random.Random) -> list[bytes]:
                 [b"MATCH", chance.choice(PATTERNS)],
                 [b"TYPE", chance.choice([b"string", b"list", b"STRING"])],
                 [b"COUNT", b"0"],
-                [b"x"],
+                [chance.choice([b"x", b"TYPE", b"MATCH"])],
             ]
         )
     return options

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from alcove.errors import CommandError
-from tests.comparison.machine import KEYS, Known
+from tests.comparison.machine import KEYS, NAMES_ALONE, Known
 
 FIELDS = [b"f1", b"f2", b"f3", b"1", b"-1", b"007", b"", b"x" * 64, b"x" * 65, b"\x00\xff"]
 VALUES = [b"", b"0", b"1", b"-1", b"10", b"9223372036854775807", b"-9223372036854775808", b"9223372036854775808"]
@@ -33,11 +33,7 @@ PATTERNS = [b"*", b"f*", b"[0-9]*", b"x", b"?1", b""]
 
 UNORDERED = {b"HGETALL", b"HKEYS", b"HVALS"}
 KNOWN = [
-    Known(
-        "HSCAN takes NOVALUES since 7.4",
-        lambda argv, theirs, ours: argv[0] == b"HSCAN" and b"NOVALUES" in argv and isinstance(ours, list),
-        ("redis",),
-    ),
+    NAMES_ALONE,
     Known(
         "more fields in one command than a listpack takes make a table beforehand, even if they are the same field",
         lambda argv, theirs, ours: argv[0] == b"OBJECT" and (theirs, ours) == (b"listpack", b"hashtable"),
@@ -77,7 +73,7 @@ def scan_options(chance: random.Random) -> list[bytes]:
     options = [b"COUNT", b"100000"]
     for _ in range(chance.choice([0, 0, 1, 2])):
         options += chance.choice(
-            [[b"MATCH", chance.choice(PATTERNS)], [b"COUNT", b"0"], [b"x"], [b"MATCH"], [b"NOVALUES"]]
+            [[b"MATCH", chance.choice(PATTERNS)], [b"COUNT", b"0"], [b"x"], [b"MATCH"], [b"NOVALUES"], [b"NOSCORES"]]
         )
     return options
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import alcove.commands  # noqa: F401 (declares the commands)
 from alcove.engine.engine import Engine
-from alcove.errors import CommandError
+from alcove.errors import SYNTAX, CommandError
 from alcove.protocol.output import OutputBuffer
 from alcove.protocol.replies import ReplyReader
 from alcove.protocol.writer import ReplyWriter
@@ -48,6 +48,16 @@ class Known:
     reason: str
     applies: Callable[[list[bytes], Any, Any], bool]
     servers: tuple[str, ...] = ("redis", "valkey")
+
+
+def leaves_out_values(argv: list[bytes], theirs: Any, ours: Any) -> bool:
+    words = {word.upper() for word in argv[2:]}
+    return (
+        argv[0].endswith(b"SCAN") and getattr(theirs, "text", "") == SYNTAX and bool(words & {b"NOVALUES", b"NOSCORES"})
+    )
+
+
+NAMES_ALONE = Known("NOVALUES is of Redis 7.4, NOSCORES of Valkey 8", leaves_out_values, ("redis",))
 
 
 class Difference(AssertionError):

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from alcove.errors import CommandError
-from tests.comparison.machine import KEYS, Known
+from tests.comparison.machine import KEYS, NAMES_ALONE, Known
 
 MEMBERS = [b"a", b"b", b"c", b"d", b"1", b"2", b"3", b"-1", b"70000", b"9223372036854775807", b"9223372036854775808"]
 MEMBERS += [b"", b"007", b"+1", b"\x00\xff", b"x" * 64]
@@ -17,11 +17,7 @@ PATTERNS = [b"*", b"a*", b"[0-9]*", b"x", b"?", b""]
 
 UNORDERED = {b"SMEMBERS", b"SINTER", b"SUNION", b"SDIFF"}
 KNOWN = [
-    Known(
-        "SSCAN tells since 7.4 which command takes NOVALUES",
-        lambda argv, theirs, ours: argv[0] == b"SSCAN" and getattr(ours, "text", "").startswith("ERR NOVALUES"),
-        ("redis",),
-    ),
+    NAMES_ALONE,
     Known(
         "a short set is a listpack since 7.2",
         lambda argv, theirs, ours: argv[0] == b"OBJECT" and (theirs, ours) == (b"hashtable", b"listpack"),
@@ -72,7 +68,9 @@ def scan_options(chance: random.Random) -> list[bytes]:
     # COUNT is large, so that one call sees all members and the order of the walk does not matter.
     options = [b"COUNT", b"100000"]
     for _ in range(chance.choice([0, 0, 1, 2])):
-        options += chance.choice([[b"MATCH", chance.choice(PATTERNS)], [b"COUNT", b"0"], [b"x"], [b"NOVALUES"]])
+        options += chance.choice(
+            [[b"MATCH", chance.choice(PATTERNS)], [b"COUNT", b"0"], [b"x"], [b"NOVALUES"], [b"noscores"]]
+        )
     return options
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from alcove.errors import CommandError
-from tests.comparison.machine import KEYS, Known
+from tests.comparison.machine import KEYS, NAMES_ALONE, Known
 
 LEX = b"lex"
 MEMBERS = [b"a", b"b", b"c", b"d", b"e", b"f", b"g", b"aa", b"b\xff", b"", b"1", b"2", b"-7", b"0.5", b"z" * 65]
@@ -32,11 +32,8 @@ COUNTS = [b"0", b"1", b"2", b"3", b"10", b"-1", b"x", b"9223372036854775807", b"
 TIMEOUTS = [b"0.001", b"0.002", b"0.0001", b"-1", b"x", b"-0.5", b"1e300", b"1e400", b"inf", b"-inf", b"1e5000"]
 
 
-def is_newer_than_redis_7_0(argv: list[bytes], theirs: Any, ours: Any) -> bool:
-    """ZRANK's WITHSCORE is of 7.2, ZSCAN's NOSCORES of Valkey 8."""
-    if argv[0] in (b"ZRANK", b"ZREVRANK"):
-        return len(argv) == 4
-    return argv[0] == b"ZSCAN" and b"NOSCORES" in [word.upper() for word in argv[3:]]
+def has_a_score(argv: list[bytes], theirs: Any, ours: Any) -> bool:
+    return argv[0] in (b"ZRANK", b"ZREVRANK") and len(argv) == 4
 
 
 def is_a_newer_encoding(argv: list[bytes], theirs: Any, ours: Any) -> bool:
@@ -49,7 +46,8 @@ def is_an_infinite_timeout(argv: list[bytes], theirs: Any, ours: Any) -> bool:
 
 
 KNOWN = [
-    Known("newer than Redis 7.0", is_newer_than_redis_7_0, ("redis",)),
+    NAMES_ALONE,
+    Known("ZRANK takes WITHSCORE since 7.2", has_a_score, ("redis",)),
     Known("newer than Redis 7.0", is_a_newer_encoding, ("redis",)),
     Known("infinity overflowed to a negative timeout", is_an_infinite_timeout, ("redis",)),
 ]
@@ -207,7 +205,7 @@ def zscan(chance: random.Random) -> list[bytes]:
     if chance.random() < 0.3:
         words += [word(chance, b"MATCH"), chance.choice([b"*", b"a*", b"[a-c]", b"m*1", b"", b"NOSCORES"])]
     if chance.random() < 0.1:
-        words += chance.choice([[b"COUNT", b"0"], [b"COUNT", b"x"], [b"foo"], [b"NOSCORES"], [b"MATCH"]])
+        words += chance.choice([[b"COUNT", b"0"], [b"COUNT", b"x"], [b"foo"], [b"NOSCORES"], [b"NOVALUES"], [b"MATCH"]])
     return [key(chance), rarely(chance, [b"0"], [b"x", b"1x", b"18446744073709551616"]), *words]
 
 

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Generator
-from typing import Any
+from typing import Any, Final
 
 from alcove.engine import events
 from alcove.engine.arguments import Arguments
 from alcove.engine.context import Context
 from alcove.engine.declaration import command, container
 from alcove.engine.glob import matches
-from alcove.engine.keyspace import Database
+from alcove.engine.keyspace import Database, type_name
 from alcove.engine.table import Entry
 from alcove.errors import (
     INVALID_CURSOR,
     LFU_NOT_SELECTED,
     LFU_SELECTED,
     NO_SUCH_KEY,
+    NOSCORES_OF_ZSCAN,
+    NOVALUES_OF_HSCAN,
     SAME_OBJECT,
     SYNTAX,
     CommandError,
@@ -38,6 +40,8 @@ EMBEDDED_LENGTH = 44
 # Enough for 2**64 with some zeros in front, and for no more.
 CURSOR_DIGITS = 32
 TYPE_NAMES = frozenset((b"string", b"list", b"set", b"zset", b"hash", b"stream"))
+# The options of the SCAN family that ask for names alone, and what the commands say that do not have them.
+NAMES_ALONE: Final = {b"NOVALUES": NOVALUES_OF_HSCAN, b"NOSCORES": NOSCORES_OF_ZSCAN}
 
 # Removing
 
@@ -134,14 +138,6 @@ def type_(ctx: Context, key: bytes) -> Status:
     return Status(b"none" if entry is None else type_name(entry.value))
 
 
-def type_name(value: Any) -> bytes:
-    """The type of a value as TYPE answers it."""
-    if type(value) is bytes or type(value) is bytearray:
-        return b"string"
-    name: bytes = value.type_name
-    return name
-
-
 @command(
     "KEYS pattern",
     flags="readonly",
@@ -168,7 +164,7 @@ def keys(ctx: Context, pattern: bytes) -> list[bytes]:
 def scan(ctx: Context, cursor: bytes, *options: bytes) -> list[object]:
     """Iterates over the key names in the database."""
     start = parse_cursor(cursor)
-    pattern, count, wanted = scan_options(Arguments(options))
+    pattern, count, wanted = scan_options(Arguments(options), b"TYPE")
     left, entries = ctx.keys.scan(start, count)
     return [
         b"%d" % left,
@@ -194,10 +190,13 @@ def parse_cursor(cursor: bytes) -> int:
     return number
 
 
-def scan_options(arguments: Arguments) -> tuple[bytes | None, int, bytes]:
-    """MATCH, COUNT and TYPE of SCAN: (pattern or None for all, count, type or empty)."""
+def scan_options(arguments: Arguments, own: bytes = b"") -> tuple[bytes | None, int, bytes]:
+    """The options of SCAN and its kin: (pattern or None for all, count, what the command's `own` option said).
+
+    `own` is TYPE, which says a type, or NOVALUES or NOSCORES, which say themselves. What was not given says nothing.
+    """
     pattern: bytes | None = None
-    wanted = b""
+    said = b""
     count = 10
     while arguments:
         word = arguments.word()
@@ -207,13 +206,23 @@ def scan_options(arguments: Arguments) -> tuple[bytes | None, int, bytes]:
                 raise CommandError(SYNTAX)
         elif word == b"MATCH" and arguments:
             pattern = arguments.take()
-        elif word == b"TYPE" and arguments:
-            wanted = arguments.take().lower()
-            if wanted not in TYPE_NAMES:
-                raise CommandError(unknown_type(wanted))
+        elif word == b"TYPE" and own == word and arguments:
+            said = scanned_type(arguments.take())
+        elif word in NAMES_ALONE:
+            if own != word:
+                raise CommandError(NAMES_ALONE[word])
+            said = word
         else:
             raise CommandError(SYNTAX)
-    return None if pattern == b"*" else pattern, count, wanted
+    return None if pattern == b"*" else pattern, count, said
+
+
+def scanned_type(name: bytes) -> bytes:
+    """The name of a type in lower case; `CommandError` if there is none such."""
+    wanted = name.lower()
+    if wanted not in TYPE_NAMES:
+        raise CommandError(unknown_type(name))
+    return wanted
 
 
 @command(
@@ -257,9 +266,12 @@ def renamenx(ctx: Context, key: bytes, newkey: bytes) -> int:
 def move_entry(database: Database, key: bytes, newkey: bytes) -> None:
     """Gives a key's value and deadline to another name in the same database."""
     entry = taken(database, key)
+    old = database.find(newkey)
     database.adopt(newkey, entry.value, entry.expire_ms)
     database.notify(events.GENERIC, b"rename_from", key)
     database.notify(events.GENERIC, b"rename_to", newkey)
+    if old is not None:
+        database.overwritten(newkey, old.value, entry.value)
     database.space.dirty += 1
 
 
@@ -309,10 +321,13 @@ def copy(ctx: Context, source: bytes, destination: bytes, *options: bytes) -> in
     if target is ctx.keys and source == destination:
         raise CommandError(SAME_OBJECT)
     entry = ctx.keys.look(source)
-    if entry is None or (not replace and target.find(destination) is not None):
+    old = target.find(destination)
+    if entry is None or (not replace and old is not None):
         return 0
     target.adopt(destination, copied(entry.value), entry.expire_ms)
     target.notify(events.GENERIC, b"copy_to", destination)
+    if old is not None:
+        target.overwritten(destination, old.value, entry.value)
     ctx.keys.space.dirty += 1
     return 1
 

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from alcove.commands.generic import parse_cursor
-from alcove.commands.set import one_position, parse_count, scan_options, scan_window, some_positions
+from alcove.commands.generic import parse_cursor, scan_options
+from alcove.commands.set import one_position, parse_count, scan_window, some_positions
 from alcove.engine import events
 from alcove.engine.arguments import Arguments
 from alcove.engine.context import Context
@@ -280,13 +280,13 @@ def hscan(ctx: Context, key: bytes, cursor: bytes, *options: bytes) -> list[obje
     value: Hash | None = ctx.keys.read(key, Hash)
     if value is None:
         return [b"0", []]
-    pattern, count, with_values = scan_options(Arguments(options), True)
+    pattern, count, names_alone = scan_options(Arguments(options), b"NOVALUES")
     left, begin = scan_window(len(value), start, count, value.encoding != b"hashtable")
     found: list[bytes] = []
     for position in range(left, begin):
         field = value.field_at(position)
         if pattern is None or matches(pattern, field):
             found.append(field)
-            if with_values:
+            if not names_alone:
                 found.append(value.value_at(position))
     return [b"%d" % left, found]

@@ -6,13 +6,13 @@ import random
 from collections.abc import Sequence
 from typing import Final
 
-from alcove.commands.generic import parse_cursor
+from alcove.commands.generic import parse_cursor, scan_options
 from alcove.engine import events
 from alcove.engine.arguments import Arguments
 from alcove.engine.context import Context
 from alcove.engine.declaration import command
 from alcove.engine.glob import matches
-from alcove.errors import COUNT_RANGE, NEGATIVE, NOVALUES_OF_HSCAN, OUT_OF_RANGE, SYNTAX, CommandError
+from alcove.errors import COUNT_RANGE, NEGATIVE, OUT_OF_RANGE, SYNTAX, CommandError
 from alcove.numeric import INT64_MAX, parse_bounded, parse_int
 from alcove.types.set import Set
 from alcove.values import Members
@@ -60,28 +60,6 @@ def scan_window(size: int, cursor: int, count: int, is_small: bool) -> tuple[int
     """
     begin = size if cursor == 0 or cursor > size else cursor
     return (0, size) if is_small else (max(begin - count, 0), begin)
-
-
-def scan_options(arguments: Arguments, is_hscan: bool) -> tuple[bytes | None, int, bool]:
-    """The options of SSCAN and HSCAN: the pattern or None, the count, and whether values are wanted."""
-    pattern = None
-    count = 10
-    with_values = True
-    while arguments:
-        word = arguments.word()
-        if word == b"MATCH" and arguments:
-            pattern = arguments.take()
-        elif word == b"COUNT" and arguments:
-            count = arguments.integer()
-            if count < 1:
-                raise CommandError(SYNTAX)
-        elif word == b"NOVALUES":
-            if not is_hscan:
-                raise CommandError(NOVALUES_OF_HSCAN)
-            with_values = False
-        else:
-            raise CommandError(SYNTAX)
-    return None if pattern == b"*" else pattern, count, with_values
 
 
 # Members
@@ -201,7 +179,7 @@ def sscan(ctx: Context, key: bytes, cursor: bytes, *options: bytes) -> list[obje
     value: Set | None = ctx.keys.read(key, Set)
     if value is None:
         return [b"0", []]
-    pattern, count, _ = scan_options(Arguments(options), False)
+    pattern, count, _ = scan_options(Arguments(options))
     left, begin = scan_window(len(value), start, count, value.encoding != b"hashtable")
     members = value.members_between(left, begin)
     if pattern is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from alcove.commands.generic import parse_cursor
+from alcove.commands.generic import parse_cursor, scan_options
 from alcove.commands.set import one_position, scan_window, some_positions
 from alcove.engine import events
 from alcove.engine.arguments import Arguments, timeout_us
@@ -465,33 +465,13 @@ def zscan(ctx: Context, key: bytes, cursor: bytes, *options: bytes) -> list[obje
     zset: SortedSet | None = ctx.keys.read(key, SortedSet)
     if zset is None:
         return [b"0", []]
-    pattern, count, with_scores = parse_scan(Arguments(options))
+    pattern, count, names_alone = scan_options(Arguments(options), b"NOSCORES")
     left, begin = scan_window(len(zset), start, count, zset.encoding == b"listpack")
     found: list[bytes] = []
     for place in range(left, begin):
         member = zset.member_at(place)
         if pattern is None or matches(pattern, member):
             found.append(member)
-            if with_scores:
+            if not names_alone:
                 found.append(format_double(zset.score_at(place)))
     return [b"%d" % left, found]
-
-
-def parse_scan(arguments: Arguments) -> tuple[bytes | None, int, bool]:
-    """The options of ZSCAN: the pattern or None, the count, and whether scores are wanted."""
-    pattern: bytes | None = None
-    count = 10
-    with_scores = True
-    while arguments:
-        word = arguments.word()
-        if word == b"MATCH" and arguments:
-            pattern = arguments.take()
-        elif word == b"COUNT" and arguments:
-            count = arguments.integer()
-            if count < 1:
-                raise CommandError(SYNTAX)
-        elif word == b"NOSCORES":
-            with_scores = False
-        else:
-            raise CommandError(SYNTAX)
-    return None if pattern == b"*" else pattern, count, with_scores
