@@ -18,6 +18,8 @@ STREAM: Final = 1024
 MISS: Final = 2048
 MODULE: Final = 4096
 NEW: Final = 8192
+OVERWRITTEN: Final = 16384
+TYPE_CHANGED: Final = 32768
 
 LETTERS: Final = {
     "K": KEYSPACE,
@@ -34,6 +36,8 @@ LETTERS: Final = {
     "m": MISS,
     "d": MODULE,
     "n": NEW,
+    "o": OVERWRITTEN,
+    "c": TYPE_CHANGED,
 }
-# The letter A stands for all classes but misses and new keys.
+# The letter A stands for all classes but misses, new keys and what becomes of overwritten ones.
 ALL: Final = GENERIC | STRING | LIST | SET | HASH | SORTED_SET | EXPIRED | EVICTED | STREAM | MODULE

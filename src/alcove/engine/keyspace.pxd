@@ -3,7 +3,7 @@ cimport cython
 from alcove.engine.table cimport Entry, Table
 from alcove.types.limits cimport Limits
 
-cdef int EXPIRED, GENERIC, HASH, MISS, NEW
+cdef int EXPIRED, GENERIC, HASH, MISS, NEW, OVERWRITTEN, TYPE_CHANGED
 cdef Py_ssize_t ENTRY_BYTES, BYTES_HEADER, DRAINED_AT_ONCE
 
 cdef class Keyspace:
@@ -13,10 +13,10 @@ cdef class Keyspace:
     cdef public int lfu_log_factor, lfu_decay_time
     cdef public list records
     cdef public int event_mask
-    cdef public object listener
+    cdef public object listener, on_change
     cdef public list ready
     cdef public object graveyard
-    cdef public unsigned int saving
+    cdef public unsigned int saving, snapshots
     cdef public object snapshot
     cdef public list databases
 

@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from alcove.engine.events import EXPIRED, GENERIC, HASH, MISS, NEW
+from alcove.engine.events import EXPIRED, GENERIC, HASH, MISS, NEW, OVERWRITTEN, TYPE_CHANGED
 from alcove.engine.table import Entry, Table
 from alcove.errors import WRONG_TYPE, CommandError
 from alcove.types.limits import Limits
@@ -32,6 +32,8 @@ NEVER_MS = 2**62
 # The counter of a new key under LFU, which gives it time to be used before it is evicted; and the highest.
 LFU_INITIAL = 5
 LFU_HIGHEST = 255
+# Events of a new value in the place of the old that stand for an edit: nothing is overwritten.
+EDITS = frozenset((b"incrby", b"incrbyfloat"))
 # How many elements the graveyard frees between two looks at the clock.
 DRAIN_STEP = 512
 
@@ -61,11 +63,15 @@ class Keyspace:
         # The event classes that somebody listens to, and who is told: (database, class, event, key).
         self.event_mask = 0
         self.listener: Callable[[int, int, bytes, bytes], None] | None = None
+        # Told of every key that changes while some session tracks keys.
+        self.on_change: Callable[[bytes], None] | None = None
         # Keys that blocked sessions wait for and that were written since they were last served.
         self.ready: list[tuple[Database, bytes]] = []
         self.graveyard: deque[Any] = deque()
-        # The snapshot that is being taken, and its number, which entries bear once it has them; 0 for none.
+        # The snapshot that is being taken, and its number, which entries bear once it has them; 0 for none. How many
+        # there have been.
         self.saving = 0
+        self.snapshots = 0
         self.snapshot: Any = None
         # When housekeeping is to come next, on the clock by which keys expire, and whether it is wanted sooner.
         self.wake_ms = NEVER_MS
@@ -250,7 +256,7 @@ class Database:
     def preserve(self, entry: Entry) -> None:
         """Has a snapshot in progress save an entry as it is, because it is about to change."""
         space = self.space
-        if space.saving != 0 and entry.saved != space.saving:
+        if space.saving and entry.saved != space.saving:
             space.snapshot.save(self.table, entry)
 
     def touch(self, entry: Entry) -> None:
@@ -280,6 +286,8 @@ class Database:
             entry = self.add(key, value)
         else:
             self.preserve(entry)
+            if self.space.event_mask & (OVERWRITTEN | TYPE_CHANGED) and event not in EDITS:
+                self.overwritten(key, entry.value, value)
             self.space.dispose(entry.value)
             entry.value = value
             self.touch(entry)
@@ -330,10 +338,12 @@ class Database:
             self.notify(event_class, event, entry.key)
 
     def signal(self, key: bytes) -> None:
-        """Tells the sessions that WATCH or wait for a key that it changed."""
+        """Tells the sessions that WATCH, track or wait for a key that it changed."""
         if self.watchers and key in self.watchers:
             for session in self.watchers[key]:
                 session.watch_broken = True
+        if self.space.on_change is not None:
+            self.space.on_change(key)
         self.wake(key)
 
     def wake(self, key: bytes) -> None:
@@ -345,6 +355,12 @@ class Database:
         space = self.space
         if space.event_mask & event_class and space.listener is not None:
             space.listener(self.number, event_class, event, key)
+
+    def overwritten(self, key: bytes, old: Any, new: Any) -> None:
+        """The events of a value that was replaced as a whole, and of its type if that is another now."""
+        self.notify(OVERWRITTEN, b"overwritten", key)
+        if type_name(old) != type_name(new):
+            self.notify(TYPE_CHANGED, b"type_changed", key)
 
     def account(self, size: int) -> None:
         """The database takes `size` more bytes of memory, or fewer."""
@@ -423,8 +439,8 @@ class Database:
         space.expired += 1
         if space.recording:
             space.records.append((self.number, [b"DEL", key]))
-        self.signal(key)
         self.notify(EXPIRED, b"expired", key)
+        self.signal(key)
 
     def set_deadline(self, entry: Entry, expire_ms: int) -> None:
         """Sets the Unix time in milliseconds at which an entry expires, 0 for never. The caller signals the write."""
@@ -491,6 +507,14 @@ class Database:
 def footprint_of(entry: Entry) -> int:
     """The bytes of memory that a key takes with its value."""
     return ENTRY_BYTES + BYTES_HEADER + len(entry.key) + entry.size
+
+
+def type_name(value: Any) -> bytes:
+    """The name that TYPE gives a value's type."""
+    if type(value) is bytes or type(value) is bytearray:
+        return b"string"
+    name: bytes = value.type_name
+    return name
 
 
 def string_of(entry: Entry) -> Any:
