@@ -1,0 +1,129 @@
+"""A walk over all keys as they were at one moment, in slices, while commands go on changing them.
+
+Nothing is copied beforehand. The walk goes down the dense array of each table and marks the entries it has been at
+with the snapshot's number; the keyspace asks for the mark before it changes an entry, and has one that lacks it saved
+there and then (`Database.preserve`). What is added meanwhile bears the mark from its birth. A removal moves the last
+entry into the gap, which lies below the walk only if that entry was not visited either, so that none is missed and
+none comes twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, Final, Protocol
+
+from alcove.engine.keyspace import Keyspace
+from alcove.engine.table import Entry, Table
+
+# Containers with more elements than this are saved in steps.
+STEPPED: Final = 1000
+# How many small entries are saved between two looks at the clock.
+BETWEEN_LOOKS: Final = 16
+
+
+class Recorder(Protocol):
+    """Who keeps what a snapshot finds."""
+
+    def entry(self, number: int, entry: Entry) -> None:
+        """A key of the database `number`, whole."""
+
+    def steps(self, number: int, entry: Entry) -> Iterator[None]:
+        """A key with a big container, saved while this is iterated; other entries may come in between."""
+
+
+class Snapshot:
+    """All keys as they are when it is made. There is one at a time."""
+
+    def __init__(self, space: Keyspace, recorder: Recorder) -> None:
+        space.snapshots += 1
+        self._space = space
+        self._recorder = recorder
+        self._number = space.snapshots
+        # The tables to be walked, the last one first, with the numbers of their databases at the beginning.
+        self._tables = [(database.number, database.table) for database in space.databases if len(database)]
+        self._numbers: dict[Table, int] = {table: number for number, table in self._tables}
+        # How many places of the table in work are still to be visited.
+        self._left = len(self._tables[-1][1]) if self._tables else 0
+        # The container in work.
+        self._stepped: Entry | None = None
+        self._steps: Iterator[None] | None = None
+        # Tables that no database has any more.
+        self._kept: list[Table] = []
+        # How many keys there are to save, and how many are saved.
+        self.keys = sum(len(table) for _, table in self._tables)
+        self.saved = 0
+        space.saving = self._number
+        space.snapshot = self
+
+    def work(self, in_time: Callable[[], bool]) -> bool:
+        """Saves keys for as long as `in_time` answers True, a few at least; True when all are saved."""
+        while self._tables:
+            if self._steps is not None:
+                self._step()
+            elif not self._walk():
+                self._tables.pop()
+                self._left = len(self._tables[-1][1]) if self._tables else 0
+            if not in_time():
+                break
+        return not self._tables
+
+    def _walk(self) -> bool:
+        """Visits the next few entries of the table in work; False when there are none left."""
+        number, table = self._tables[-1]
+        recorder = self._recorder
+        left = min(self._left, len(table))
+        for _ in range(BETWEEN_LOOKS):
+            if left == 0:
+                break
+            left -= 1
+            entry = table.at(left)
+            if entry.saved == self._number:
+                continue
+            value: Any = entry.value
+            if type(value) is not bytes and type(value) is not bytearray and len(value) > STEPPED:
+                self._stepped = entry
+                self._steps = iter(recorder.steps(number, entry))
+                break
+            entry.saved = self._number
+            self.saved += 1
+            recorder.entry(number, entry)
+        self._left = left
+        return left > 0 or self._steps is not None
+
+    def _step(self) -> None:
+        if self._steps is not None and next(self._steps, self) is self:
+            self._finish_steps()
+
+    def _finish_steps(self) -> None:
+        entry = self._stepped
+        if entry is not None:
+            entry.saved = self._number
+            self.saved += 1
+        self._stepped = self._steps = None
+
+    def save(self, table: Table, entry: Entry) -> None:
+        """Saves an entry that is about to change."""
+        if entry is self._stepped:
+            for _ in self._steps or ():
+                pass
+            self._finish_steps()
+            return
+        entry.saved = self._number
+        self.saved += 1
+        self._recorder.entry(self._numbers[table], entry)
+
+    def keeps(self, table: Table) -> bool:
+        """Whether a table that its database has let go of is still needed; then this disposes of it at the end."""
+        if any(table is waiting for _, waiting in self._tables):
+            self._kept.append(table)
+            return True
+        return False
+
+    def end(self) -> None:
+        """The keyspace goes on without it, whether all is saved or not."""
+        self._tables = []
+        self._space.saving = 0
+        self._space.snapshot = None
+        for table in self._kept:
+            self._space.dispose(table)
+        self._kept = []
