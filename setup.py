@@ -52,6 +52,7 @@ COMPILED = [
     "alcove.engine.declaration",
     "alcove.engine.engine",
     "alcove.engine.glob",
+    "alcove.engine.histogram",
     "alcove.engine.keyspace",
     "alcove.engine.lock",
     "alcove.engine.session",

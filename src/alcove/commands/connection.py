@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from alcove.engine.arguments import Arguments
 from alcove.engine.context import Context
 from alcove.engine.declaration import command, container
-from alcove.engine.session import IN_MULTI, MUTED, NO_TOUCH, SUBSCRIBER, UNAUTHENTICATED, Session
+from alcove.engine.session import IN_MULTI, MONITOR, MUTED, NO_TOUCH, SUBSCRIBER, UNAUTHENTICATED, Session
 from alcove.errors import (
     BAD_CLIENT_NAME,
     CLIENT_ID,
@@ -96,6 +96,7 @@ def reset(ctx: Context) -> object:
     session = ctx.session
     ctx.engine.discard(session)
     ctx.engine.channels.leave(session)
+    ctx.engine.unmonitor(session)
     ctx.select(0)
     session.gate &= ~(NO_TOUCH | MUTED)
     session.protocol = 2
@@ -379,6 +380,7 @@ def describe(ctx: Context, session: Session) -> str:
 
 def flags_of(session: Session) -> str:
     letters = {
+        "O": bool(session.gate & MONITOR),
         "P": bool(session.gate & SUBSCRIBER),
         "x": bool(session.gate & IN_MULTI),
         "b": session.wait is not None,

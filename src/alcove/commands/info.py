@@ -12,6 +12,7 @@ from alcove.engine import table
 from alcove.engine.context import Context
 from alcove.engine.declaration import command
 from alcove.engine.engine import Engine
+from alcove.engine.latency import percentile_ns
 from alcove.values import Verbatim
 from alcove.version import REDIS_VERSION, VERSION
 
@@ -170,6 +171,24 @@ def commandstats_section(engine: Engine) -> Section:
     }
 
 
+def latencystats_section(engine: Engine) -> Section:
+    if not engine.config.latency_tracking:
+        return {}
+    percentiles = engine.config.latency_tracking_info_percentiles
+    return {
+        f"latency_percentiles_usec_{command.name}": ",".join(
+            f"p{shortest(one)}={percentile_ns(command.latency, one) / 1000:.3f}" for one in percentiles
+        )
+        for command in engine.registry
+        if command.latency.calls
+    }
+
+
+def shortest(number: float) -> str:
+    """A number without zeros at its end."""
+    return f"{number:f}".rstrip("0").rstrip(".")
+
+
 def errorstats_section(engine: Engine) -> Section:
     return {f"errorstat_{code}": f"count={count}" for code, count in sorted(engine.error_counts.items())}
 
@@ -196,6 +215,7 @@ SECTIONS: dict[str, Callable[[Engine], Section]] = {
     "modules": modules_section,
     "commandstats": commandstats_section,
     "errorstats": errorstats_section,
+    "latencystats": latencystats_section,
     "cluster": cluster_section,
     "keyspace": keyspace_section,
 }

@@ -1,3 +1,5 @@
+from alcove.engine.histogram cimport Histogram
+
 cdef class Command:
     cdef public object facts, handler
     cdef public str name
@@ -7,6 +9,7 @@ cdef class Command:
     cdef public Command container
     cdef public dict subcommands
     cdef public long long calls, usec, rejected, failed
+    cdef readonly Histogram latency
 
     cpdef Command find(self, bytes name)
 

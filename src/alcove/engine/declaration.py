@@ -32,6 +32,7 @@ from dataclasses import dataclass, replace
 from operator import attrgetter
 from typing import Any, Final, TypeVar
 
+from alcove.engine.histogram import Histogram
 from alcove.engine.synopsis import (
     Argument,
     KeySpec,
@@ -176,6 +177,7 @@ class Command:
         self.usec = 0
         self.rejected = 0
         self.failed = 0
+        self.latency = Histogram()
 
     def __repr__(self) -> str:
         return f"<Command {self.name}>"

@@ -9,9 +9,9 @@ from alcove.engine.lock cimport EngineLock
 from alcove.engine.session cimport Session
 
 cdef object _CommandError, _Push, _Replies, _Wait
-cdef int IN_MULTI, MUTED, NO_TOUCH, SUBSCRIBER, UNAUTHENTICATED
+cdef int IN_MULTI, MONITOR, MUTED, NO_TOUCH, SUBSCRIBER, UNAUTHENTICATED
 cdef int GATE_LOADING, GATE_MAXMEMORY
-cdef unsigned long long DENYOOM, LOADING, NO_AUTH, NO_MULTI
+cdef unsigned long long ADMIN, DENYOOM, FAST, LOADING, NO_AUTH, NO_MULTI, READONLY, SKIP_MONITOR, SKIP_SLOWLOG, WRITE
 
 cdef class Engine:
     cdef readonly object config
@@ -20,6 +20,7 @@ cdef class Engine:
     cdef readonly Registry registry
     cdef readonly Keyspace space
     cdef readonly Channels channels
+    cdef readonly object monitors, slowlog, latency
     cdef readonly dict sessions
     cdef readonly list sinks
     cdef readonly dict info_sections
@@ -31,6 +32,8 @@ cdef class Engine:
     cdef readonly object error_counts
     cdef public str closed
     cdef public bint active_expire
+    cdef bint latency_tracking
+    cdef long long notable_us
     cdef list _departed
     cdef list _deadlines
     cdef long long _deadline_number
@@ -42,7 +45,7 @@ cdef class Engine:
     cpdef leave(self)
     @cython.locals(command=Command, space=Keyspace, count=Py_ssize_t)
     cpdef object call(self, Session session, list argv)
-    @cython.locals(space=Keyspace, context=Context, started_us="long long", dirty="long long")
+    @cython.locals(space=Keyspace, context=Context, started_us="long long", dirty="long long", elapsed_us="long long")
     cpdef object run(self, Session session, Command command, list argv)
     @cython.locals(flags="unsigned long long", gate=int)
     cdef object _admit(self, Session session, Command command, list argv)

@@ -22,20 +22,31 @@ from alcove.engine.clock import Clock
 from alcove.engine.config import Config
 from alcove.engine.context import Context
 from alcove.engine.declaration import (
+    ADMIN,
     DENYOOM,
+    FAST,
     LOADING,
     NO_AUTH,
     NO_MULTI,
+    READONLY,
     REGISTRY,
+    SKIP_MONITOR,
+    SKIP_SLOWLOG,
+    WRITE,
     Command,
     Registry,
 )
 from alcove.engine.keyspace import NEVER_MS, Database, Keyspace
+from alcove.engine.latency import LatencyMonitor
 from alcove.engine.lock import EngineLock
-from alcove.engine.session import IN_MULTI, MUTED, NO_TOUCH, SUBSCRIBER, UNAUTHENTICATED, Session, do_nothing
+from alcove.engine.monitors import MAY_REPLICATE, Monitors
+from alcove.engine.redaction import redacted
+from alcove.engine.session import IN_MULTI, MONITOR, MUTED, NO_TOUCH, SUBSCRIBER, UNAUTHENTICATED, Session, do_nothing
+from alcove.engine.slowlog import SlowLog
 from alcove.errors import (
     EXEC_ABORT,
     INTERNAL,
+    NOT_FOR_MONITORS,
     NOT_IN_MULTI,
     OUT_OF_MEMORY,
     UNBLOCKED,
@@ -94,6 +105,9 @@ class Engine:
         self.lock = EngineLock()
         self.space = Keyspace(self.config.databases)
         self.channels = Channels()
+        self.monitors = Monitors()
+        self.slowlog = SlowLog(self.config)
+        self.latency = LatencyMonitor(self.config, self.clock)
         self.sessions: dict[int, Session] = {}
         self.sinks: list[Sink] = []
         # INFO's sections and other services, by name; what sits above the engine adds its own.
@@ -125,13 +139,24 @@ class Engine:
     def _watch_config(self) -> None:
         """Copies of settings that are read for every command, kept where reading is cheap."""
         self.config.watch(" ".join(name.replace("_", "-") for name in LIMIT_NAMES), self._limits_changed)
+        self.config.watch("slowlog-log-slower-than slowlog-max-len latency-monitor-threshold", self._set_notable)
+        self.config.watch("latency-tracking", self._tracking_changed)
         self.config.watch("maxmemory maxmemory-policy lfu-log-factor lfu-decay-time", self._maxmemory_changed)
         self._limits_changed()
+        self._set_notable()
+        self._tracking_changed()
         self._maxmemory_changed()
 
     def _limits_changed(self) -> None:
         for name in LIMIT_NAMES:
             setattr(self.space.limits, name, getattr(self.config, name))
+
+    def _set_notable(self) -> None:
+        """From how many microseconds on somebody takes note of a command: with a monitor, from none."""
+        self.notable_us = 0 if self.monitors.sessions else min(self.slowlog.threshold_us, self.latency.threshold_us)
+
+    def _tracking_changed(self) -> None:
+        self.latency_tracking = self.config.latency_tracking
 
     def _maxmemory_changed(self) -> None:
         self.gate = self.gate & ~GATE_MAXMEMORY | (GATE_MAXMEMORY if self.config.maxmemory else 0)
@@ -163,6 +188,7 @@ class Engine:
         self.sessions.pop(session.id, None)
         self.discard(session)
         self.channels.leave(session)
+        self.unmonitor(session)
         if session.wait is not None:
             session.wait.withdraw()
             session.wait = None
@@ -277,13 +303,42 @@ class Engine:
         if space.recording and space.dirty != dirty and not context.recorded:
             space.records.append((context.keys.number, argv))
         self.now_us = self.clock.now_us()
+        # The machine's clock may have been set back.
+        elapsed_us = self.now_us - started_us if self.now_us > started_us else 0
         command.calls += 1
-        if self.now_us > started_us:
-            command.usec += self.now_us - started_us
+        command.usec += elapsed_us
+        if self.latency_tracking:
+            command.latency.record(elapsed_us)
         session.commands += 1
         session.last_command = command.name
         self.commands_processed += 1
+        if elapsed_us >= self.notable_us:
+            self._take_note(session, command, argv, elapsed_us)
         return reply
+
+    def _take_note(self, session: Session, command: Command, argv: list[bytes], elapsed_us: int) -> None:
+        """What there is to do about a command that took long, or any that a monitor is to see."""
+        flags = command.flags
+        if self.monitors.sessions and not flags & (SKIP_MONITOR | ADMIN):
+            self.show(session, command, argv)
+        if elapsed_us >= self.slowlog.threshold_us and not flags & SKIP_SLOWLOG:
+            self.slowlog.add(self.now_us, session, redacted(command.name, argv), elapsed_us)
+        self.latency.add("fast-command" if flags & FAST else "command", elapsed_us // 1000)
+
+    def show(self, session: Session, command: Command, argv: list[bytes]) -> None:
+        """Shows a command to the monitors. Commands do so when they are done; a script, before those that it runs."""
+        self.monitors.show(self.now_us, session, redacted(command.name, argv), self.config.unixsocket)
+
+    def monitor(self, session: Session) -> None:
+        """Has a session be shown every command from now on."""
+        self.monitors.add(session)
+        self._set_notable()
+
+    def unmonitor(self, session: Session) -> None:
+        """Does nothing if the session is no monitor."""
+        if session.gate & MONITOR:
+            self.monitors.discard(session)
+            self._set_notable()
 
     def execute_queue(self, session: Session) -> Any:
         """EXEC: runs what was queued as one, or says why not."""
@@ -365,6 +420,8 @@ class Engine:
             return self._refuse(session, command, not_while_subscribed(command.name))
         if self.gate & GATE_LOADING and not flags & LOADING:
             return self._refuse(session, command, LOADING_TEXT)
+        if gate & MONITOR and (flags & (WRITE | READONLY) or command.name in MAY_REPLICATE):
+            return self._refuse(session, command, NOT_FOR_MONITORS)
         if gate & IN_MULTI and command.name not in MULTI_COMMANDS:
             if flags & NO_MULTI:
                 return self._refuse(session, command, NOT_IN_MULTI)
@@ -549,7 +606,10 @@ class Engine:
         self.expire_lag_ms = max(self.space.now_ms - first_ms, 0) if first_ms else 0
         if not first_ms or first_ms > self.space.now_ms:
             return True
-        return self.space.expire_due(in_time)
+        began_us = self.clock.monotonic_us()
+        done = self.space.expire_due(in_time)
+        self.latency.add("expire-cycle", (self.clock.monotonic_us() - began_us) // 1000)
+        return done
 
     def _run_slices(self, in_time: Callable[[], bool]) -> bool:
         """Lets each long command go on in turn; True when none is left."""
@@ -572,6 +632,7 @@ class Engine:
         self.error_counts.clear()
         for command in self.registry:
             command.calls = command.usec = command.rejected = command.failed = 0
+            command.latency.clear()
 
     # Ending
 

@@ -4,6 +4,7 @@ cdef class Session:
     cdef public long long id, created_us, active_us, commands
     cdef public Database database
     cdef public str kind, address, local_address, user, last_command
+    cdef public Session caller
     cdef public object context
     cdef public int protocol, gate, muted_commands
     cdef public bytes name, lib_name, lib_version

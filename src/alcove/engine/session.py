@@ -19,6 +19,7 @@ IN_MULTI = 2
 SUBSCRIBER = 4
 NO_TOUCH = 8
 MUTED = 16
+MONITOR = 32
 
 
 class Session:
@@ -37,6 +38,8 @@ class Session:
         self.protocol = 2
         self.gate = 0
         self.user = "default"
+        # Of a script's session, the client that runs the script.
+        self.caller: Session | None = None
         self.name = b""
         self.lib_name = b""
         self.lib_version = b""
