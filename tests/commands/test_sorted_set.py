@@ -182,6 +182,7 @@ def test_scores_and_ranks(abc: Watched) -> None:
         ("ZRANGE z 3 9", []),
         ("ZRANGE none 0 -1", []),
         ("ZRANGE z 0 1 REV", [b"c", b"b"]),
+        ("ZRANGE z 0 1 LIMIT 1 -1", [b"a", b"b"]),
         ("ZREVRANGE z 0 0 WITHSCORES", [(b"c", 3.0)]),
         ("ZRANGE z (1 3 BYSCORE", [b"b", b"c"]),
         ("ZRANGE z 3 (1 BYSCORE REV", [b"c", b"b"]),

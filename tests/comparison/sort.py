@@ -107,10 +107,12 @@ def options(chance: random.Random, may_store: bool) -> list[bytes]:
         some.append(limit(chance))
     for _ in range(chance.choice([0, 0, 1, 2])):
         some.append([b"GET", chance.choice([*PATTERNS, *CONSTANTS])])
-    if may_store and chance.random() < 0.3 and not (alpha and by):
+    # Equal texts keep the order in which they came, and a set's is by chance: not to be stored.
+    may_store = may_store and not (alpha and by)
+    if may_store and chance.random() < 0.3:
         some.append([b"STORE", chance.choice(DESTINATIONS)])
     if chance.random() < 0.02:
-        some.append(chance.choice([[b"FOO"], [b"LIMIT"], [b"LIMIT", b"1"], [b"GET"], [b"BY"], [b"STORE"]]))
+        some.append(chance.choice([[b"FOO"], [b"LIMIT"], [b"LIMIT", b"1"], [b"GET"], [b"BY"], [b"STORE"] * may_store]))
     chance.shuffle(some)
     return [word for option in some for word in option]
 

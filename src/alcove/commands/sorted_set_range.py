@@ -177,8 +177,11 @@ def parse_selection(
             by = selection.by = word
         else:
             raise CommandError(SYNTAX)
-    if selection.limit != -1 and selection.by == BY_RANK:
-        raise CommandError(LIMIT_WITHOUT_BY)
+    if selection.by == BY_RANK:
+        if selection.limit != -1:
+            raise CommandError(LIMIT_WITHOUT_BY)
+        # A limit of -1 is none, and its offset does not count.
+        selection.offset = 0
     if selection.with_scores and selection.by == BY_LEX:
         raise CommandError(WITHSCORES_BY_LEX)
     return selection

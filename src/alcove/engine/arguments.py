@@ -83,10 +83,10 @@ class Deadline:
         self._amount = b""
 
     def read(self, word: bytes, arguments: Arguments) -> bool:
-        """Whether `word` is such an option; a second one is a syntax error."""
+        """Whether `word` is such an option. Of the same one the last counts; a different one is a syntax error."""
         if word not in self._allowed:
             return False
-        if self.word:
+        if self.word and self.word != word:
             raise CommandError(SYNTAX)
         self.word = word
         if word in DEADLINE_WORDS:
