@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import redis
 
+from alcove.engine import events
 from alcove.engine.conf_file import BAD_DIRECTIVE, ConfError, load_file, rewritten
 from alcove.engine.config import Config
 from alcove.engine.config_kinds import IMMUTABLE, Directive, Refused
@@ -102,7 +103,10 @@ WRAPPED = {
     ("maxmemory-clients", value) for value in ("9223372036854775808", "99999999999999999999", "18446744073709551616")
 }
 # Bounds and words that a newer release changed.
-CHANGED = {"redis-server": {"loglevel", "maxmemory-samples"}, "valkey-server": {"cluster-announce-human-nodename"}}
+CHANGED = {
+    "redis-server": {"loglevel", "maxmemory-samples", "notify-keyspace-events"},
+    "valkey-server": {"cluster-announce-human-nodename", "notify-keyspace-events"},
+}
 
 WORDS = """
 yes NO on zzz 0 1 -1 5 007 +5 -0 1_0 0x10 99 101 500 501 64 65 65535 65536 1048575 1048576 2147483647 2147483648
@@ -366,6 +370,7 @@ def test_a_real_server_reads_what_we_rewrite(program: str, folder: Path) -> None
         "dir": str(folder / "inner"),
         "logfile": "/dev/null",
         "maxmemory-clients": -5,
+        "notify-keyspace-events": events.ALL | events.KEYSPACE | events.MISS,
         "pidfile": "",
         "replicaof": None,
         "requirepass": b"",
