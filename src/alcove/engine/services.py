@@ -1,0 +1,53 @@
+"""What the engine asks of those above it, who register themselves with it: sinks, and who keeps the data."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from alcove.errors import CommandError
+
+
+class Sink(Protocol):
+    """Who wants to be told of every effective write: the append-only file, replicas."""
+
+    def commit(self, batch: list[tuple[int, list[bytes]]]) -> None:
+        """The effects of one command or transaction: (database, arguments) each, to be replayed all or none."""
+
+
+class Journal(Sink, Protocol):
+    """The sink that has to have every effect before a turn's commands are answered: the append-only file."""
+
+    # Whether effects were committed since the last flush; and whether answers wait for the disk.
+    pending: bool
+    always: bool
+    # The place in the file behind the last effect.
+    appended: int
+
+    def flush(self) -> CommandError | None:
+        """Hands what was committed to the system: None, or the error to be answered instead of any reply."""
+
+    def settle(self, position: int) -> CommandError | None:
+        """Waits, without the engine's lock, until the disk has all up to `position`: None, or the error likewise."""
+
+
+class Persistence(Protocol):
+    """Who keeps the data on disk. Times are Unix times; the engine's lock is held."""
+
+    # When the last good snapshot was taken, in seconds.
+    last_save_s: int
+
+    def save(self) -> None:
+        """SAVE: returns when a snapshot is on the disk. Raises `CommandError`."""
+
+    def begin_save(self, schedule: bool) -> str:
+        """BGSAVE: has a snapshot taken in slices, or after what is being written; what to answer. Raises likewise."""
+
+    def begin_rewrite(self) -> str:
+        """BGREWRITEAOF: the same for a new append-only file."""
+
+    def synced(self) -> bool:
+        """Whether effects are kept in an append-only file at all."""
+
+    def when_synced(self, retry: Callable[[], Any]) -> Any:
+        """Has WAITAOF asked again whenever more is on the disk."""
