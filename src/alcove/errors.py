@@ -219,6 +219,24 @@ NO_SUCH_CLIENT: Final = "ERR No such client"
 CLIENT_ID: Final = "ERR client-id should be greater than 0"
 INVALID_CLIENT_ID: Final = "ERR Invalid client ID"
 UNBLOCK_REASON: Final = "ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR"
+ONE_REDIRECT: Final = "ERR A client can only redirect to a single other client"
+NO_SUCH_REDIRECT: Final = "ERR The client ID you want redirect to does not exist"
+PREFIX_WITHOUT_BCAST: Final = "ERR PREFIX option requires BCAST mode to be enabled"
+SWITCHED_BCAST: Final = (
+    "ERR You can't switch BCAST mode on/off before disabling tracking for this client, "
+    "and then re-enabling it with a different mode."
+)
+OPT_WITH_BCAST: Final = "ERR OPTIN and OPTOUT are not compatible with BCAST"
+OPT_IN_AND_OUT: Final = "ERR You can't specify both OPTIN mode and OPTOUT mode"
+SWITCHED_OPT: Final = (
+    "ERR You can't switch OPTIN/OPTOUT mode before disabling tracking for this client, "
+    "and then re-enabling it with a different mode."
+)
+CACHING_WITHOUT_TRACKING: Final = (
+    "ERR CLIENT CACHING can be called only when the client is in tracking mode with OPTIN or OPTOUT mode enabled"
+)
+CACHING_YES: Final = "ERR CLIENT CACHING YES is only valid when tracking is enabled in OPTIN mode."
+CACHING_NO: Final = "ERR CLIENT CACHING NO is only valid when tracking is enabled in OPTOUT mode."
 NESTED_MULTI: Final = "ERR MULTI calls can not be nested"
 EXEC_WITHOUT_MULTI: Final = "ERR EXEC without MULTI"
 DISCARD_WITHOUT_MULTI: Final = "ERR DISCARD without MULTI"
@@ -331,6 +349,20 @@ def hello_option(option: bytes) -> str:
 
 def client_info_option(option: bytes) -> str:
     return f"ERR Unrecognized option '{shown(option)}'"
+
+
+def prefix_exists(prefix: bytes, other: bytes) -> str:
+    return (
+        f"ERR Prefix '{shown(prefix)}' overlaps with an existing prefix '{shown(other)}'. "
+        "Prefixes for a single client must not overlap."
+    )
+
+
+def prefix_overlaps(prefix: bytes, other: bytes) -> str:
+    return (
+        f"ERR Prefix '{shown(prefix)}' overlaps with another provided prefix '{shown(other)}'. "
+        "Prefixes for a single client must not overlap."
+    )
 
 
 def bad_client_info(option: str) -> str:

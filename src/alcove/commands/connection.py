@@ -96,6 +96,7 @@ def reset(ctx: Context) -> object:
     session = ctx.session
     ctx.engine.discard(session)
     ctx.engine.channels.leave(session)
+    ctx.engine.tracking.stop(session)
     ctx.engine.unmonitor(session)
     ctx.select(0)
     session.gate &= ~(NO_TOUCH | MUTED)
@@ -369,7 +370,7 @@ def describe(ctx: Context, session: Session) -> str:
         **buffers,
         "cmd": session.last_command,
         "user": session.user,
-        "redir": -1,
+        "redir": -1 if session.tracker is None else session.tracker.redirect,
         "resp": session.protocol,
         "lib-name": session.lib_name.decode(),
         "lib-ver": session.lib_version.decode(),
@@ -384,6 +385,9 @@ def flags_of(session: Session) -> str:
         "P": bool(session.gate & SUBSCRIBER),
         "x": bool(session.gate & IN_MULTI),
         "b": session.wait is not None,
+        "t": session.tracker is not None,
+        "R": session.tracker is not None and session.tracker.redirect_broken,
+        "B": session.tracker is not None and session.tracker.broadcast,
         "d": session.watch_broken,
         "c": session.closing,
         "U": session.kind == "unix",

@@ -90,6 +90,7 @@ def clients_section(engine: Engine) -> Section:
         "connected_clients": len(engine.sessions),
         "maxclients": engine.config.maxclients,
         "blocked_clients": sum(session.blocked for session in sessions),
+        "tracking_clients": len(engine.tracking.trackers),
         "pubsub_clients": engine.channels.clients(),
         "watching_clients": sum(bool(session.watched) for session in sessions),
         "total_watched_keys": sum(len(database.watchers) for database in engine.space.databases),
@@ -136,6 +137,9 @@ def stats_section(engine: Engine) -> Section:
         "pubsub_channels": len(engine.channels.channels),
         "pubsub_patterns": len(engine.channels.patterns),
         "pubsubshard_channels": len(engine.channels.shards),
+        "tracking_total_keys": len(engine.tracking.table),
+        "tracking_total_items": engine.tracking.items,
+        "tracking_total_prefixes": len(engine.tracking.prefixes),
         "unexpected_error_replies": engine.unexpected_errors,
         "total_error_replies": sum(engine.error_counts.values()),
     }

@@ -75,6 +75,7 @@ def flush(ctx: Context, mode: tuple[bytes, ...], databases: list[Database]) -> o
     if len(mode) > 1 or (mode and mode[0].upper() not in (b"ASYNC", b"SYNC")):
         raise CommandError(SYNTAX)
     removed = sum(database.flush() for database in databases)
+    ctx.engine.tracking.flushed()
     ctx.keys.space.dirty += removed + 1
     return OK
 

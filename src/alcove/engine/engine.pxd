@@ -6,7 +6,9 @@ from alcove.engine.context cimport Context
 from alcove.engine.declaration cimport Command, Registry
 from alcove.engine.keyspace cimport Database, Keyspace
 from alcove.engine.lock cimport EngineLock
+from alcove.engine.notifications cimport Notifications
 from alcove.engine.session cimport Session
+from alcove.engine.tracking cimport Tracking
 
 cdef object _CommandError, _Push, _Replies, _Wait
 cdef int IN_MULTI, MONITOR, MUTED, NO_TOUCH, SUBSCRIBER, UNAUTHENTICATED
@@ -20,6 +22,8 @@ cdef class Engine:
     cdef readonly Registry registry
     cdef readonly Keyspace space
     cdef readonly Channels channels
+    cdef readonly Notifications notifications
+    cdef readonly Tracking tracking
     cdef readonly object monitors, slowlog, latency
     cdef readonly dict sessions
     cdef readonly list sinks

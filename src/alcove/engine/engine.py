@@ -40,9 +40,11 @@ from alcove.engine.keyspace import NEVER_MS, Database, Keyspace
 from alcove.engine.latency import LatencyMonitor
 from alcove.engine.lock import EngineLock
 from alcove.engine.monitors import MAY_REPLICATE, Monitors
+from alcove.engine.notifications import Notifications
 from alcove.engine.redaction import redacted
 from alcove.engine.session import IN_MULTI, MONITOR, MUTED, NO_TOUCH, SUBSCRIBER, UNAUTHENTICATED, Session, do_nothing
 from alcove.engine.slowlog import SlowLog
+from alcove.engine.tracking import Tracking
 from alcove.errors import (
     EXEC_ABORT,
     INTERNAL,
@@ -108,7 +110,9 @@ class Engine:
         self.monitors = Monitors()
         self.slowlog = SlowLog(self.config)
         self.latency = LatencyMonitor(self.config, self.clock)
+        self.notifications = Notifications(self.space, self.channels)
         self.sessions: dict[int, Session] = {}
+        self.tracking = Tracking(self.space, self.sessions)
         self.sinks: list[Sink] = []
         # INFO's sections and other services, by name; what sits above the engine adds its own.
         self.info_sections: dict[str, Callable[[Engine], dict[str, object]]] = {}
@@ -142,6 +146,8 @@ class Engine:
         self.config.watch("slowlog-log-slower-than slowlog-max-len latency-monitor-threshold", self._set_notable)
         self.config.watch("latency-tracking", self._tracking_changed)
         self.config.watch("maxmemory maxmemory-policy lfu-log-factor lfu-decay-time", self._maxmemory_changed)
+        self.config.watch("notify-keyspace-events tracking-table-max-keys", self._watchers_changed)
+        self._watchers_changed()
         self._limits_changed()
         self._set_notable()
         self._tracking_changed()
@@ -157,6 +163,10 @@ class Engine:
 
     def _tracking_changed(self) -> None:
         self.latency_tracking = self.config.latency_tracking
+
+    def _watchers_changed(self) -> None:
+        self.notifications.choose(self.config.notify_keyspace_events)
+        self.tracking.most_keys = self.config.tracking_table_max_keys
 
     def _maxmemory_changed(self) -> None:
         self.gate = self.gate & ~GATE_MAXMEMORY | (GATE_MAXMEMORY if self.config.maxmemory else 0)
@@ -184,10 +194,11 @@ class Engine:
         return session
 
     def disconnect(self, session: Session) -> None:
-        """Forgets a session: its transaction, its watches, what it listens to and what it waits for."""
+        """Forgets a session: its transaction, its watches, what it tracks, listens to and waits for."""
         self.sessions.pop(session.id, None)
         self.discard(session)
         self.channels.leave(session)
+        self.tracking.stop(session)
         self.unmonitor(session)
         if session.wait is not None:
             session.wait.withdraw()
@@ -231,10 +242,14 @@ class Engine:
         raise EngineClosed(self.closed)
 
     def leave(self) -> None:
-        """Ends a turn, and tells housekeeping if it made some more urgent."""
+        """Ends a turn: broadcasts which keys changed, and tells housekeeping if it has become more urgent."""
         sooner = self.space.sooner
         self.space.sooner = False
-        self.lock.release()
+        try:
+            if self.tracking.pending:
+                self.tracking.broadcast()
+        finally:
+            self.lock.release()
         if sooner:
             self.on_sooner()
         if self._departed:
@@ -253,6 +268,8 @@ class Engine:
             if answer is not None:
                 return answer
         session.running = True
+        if session.tracker is not None:
+            self.tracking.client = session
         try:
             reply = self.run(session, command, argv)
             space = self.space
@@ -267,6 +284,8 @@ class Engine:
                 self._serve_ready()
         finally:
             session.running = False
+            if self.tracking.client is not None:
+                self.tracking.done(command)
         if session.gate & MUTED and reply is not PARKED and session.muted() and not is_pushed(reply):
             reply = NO_REPLY
         if session.late:
@@ -302,6 +321,8 @@ class Engine:
             self._count_error(reply)
         if space.recording and space.dirty != dirty and not context.recorded:
             space.records.append((context.keys.number, argv))
+        if self.tracking.client is not None and command.flags & READONLY:
+            self.tracking.ran(command, argv)
         self.now_us = self.clock.now_us()
         # The machine's clock may have been set back.
         elapsed_us = self.now_us - started_us if self.now_us > started_us else 0
@@ -484,7 +505,10 @@ class Engine:
         return served
 
     def _retry(self, wait: Wait) -> Any:
-        wait.session.context.recorded = False
+        session = wait.session
+        client, self.tracking.client = self.tracking.client, None if session.tracker is None else session
+        session.context.recorded = False
+        session.running = True
         try:
             return wait.retry()
         except CommandError as error:
@@ -493,6 +517,8 @@ class Engine:
         except Exception:
             return self._unexpected("A wait")
         finally:
+            session.running = False
+            self.tracking.client = client
             if self.space.records:
                 self._commit()
 
@@ -505,6 +531,8 @@ class Engine:
 
     def _deliver(self, session: Session, reply: Any) -> None:
         session.deliver(NO_REPLY if session.muted() else reply)
+        if session.late:
+            self._with_late(session, PARKED)
 
     def unblock(self, session: Session, with_error: bool) -> bool:
         """CLIENT UNBLOCK: ends a wait as by its timeout or with an error; False if the session does not wait."""
@@ -527,6 +555,7 @@ class Engine:
 
     def _next_slice(self, session: Session, slices: Generator[None, None, Any]) -> tuple[bool, Any]:
         """Whether this slice was the last one, and then the reply."""
+        client, self.tracking.client = self.tracking.client, None if session.tracker is None else session
         session.context.recorded = False
         try:
             next(slices)
@@ -538,6 +567,7 @@ class Engine:
         except Exception:
             return True, self._unexpected("A slice of a command")
         finally:
+            self.tracking.client = client
             if self.space.records:
                 self._commit()
         return False, None

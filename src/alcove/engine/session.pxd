@@ -10,7 +10,7 @@ cdef class Session:
     cdef public bytes name, lib_name, lib_version
     cdef public bint no_evict, queue_refused, executing, watch_broken, closing, running
     cdef public list queue, watched, late
-    cdef public object wait, slices
+    cdef public object tracker, wait, slices
     cdef public object deliver, push, close, buffers
     cdef object __weakref__
 

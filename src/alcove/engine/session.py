@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from alcove.engine.context import Context
     from alcove.engine.declaration import Command
     from alcove.engine.keyspace import Database
+    from alcove.engine.tracking import Tracker
 
 # Why a command of this session cannot simply run: the bits of `Session.gate`.
 UNAUTHENTICATED = 1
@@ -53,6 +54,8 @@ class Session:
         # WATCH: the keys, and whether one of them changed.
         self.watched: list[tuple[Database, bytes]] = []
         self.watch_broken = False
+        # CLIENT TRACKING: what it asked for, or None.
+        self.tracker: Tracker | None = None
         # The wait or the sliced command that this session's later commands stand behind.
         self.wait: Wait | None = None
         self.slices: Generator[None, None, Any] | None = None
