@@ -21,6 +21,9 @@ _ARGUMENT = re.compile(
 # Quotes, NUL, and the two blanks that end no bare word: a line without them is split at its blanks.
 _SPECIAL = frozenset(b"\"'\0\v\f")
 _ESCAPE = re.compile(rb"\\(?:x([0-9a-fA-F]{2})|(.))", re.DOTALL)
+# What cannot stand for itself between double quotes.
+_TO_ESCAPE = re.compile(rb"[^ !#-\[\]-~]")
+_PORTION_BYTES: Final = 65536
 _UNESCAPED: Final = {b"n": b"\n", b"r": b"\r", b"t": b"\t", b"b": b"\b", b"a": b"\a"}
 
 
@@ -61,19 +64,20 @@ def _unescaped(escape: re.Match[bytes]) -> bytes:
     return _UNESCAPED.get(plain, plain)
 
 
-def _escaped(byte: int) -> bytes:
-    char = bytes([byte])
-    for letter, meaning in _UNESCAPED.items():
-        if char == meaning:
-            return b"\\" + letter
-    if char in b'\\"':
-        return b"\\" + char
-    return char if 32 <= byte < 127 else b"\\x%02x" % byte
+_ESCAPES: Final = {meaning: b"\\" + letter for letter, meaning in _UNESCAPED.items()} | {b"\\": b"\\\\", b'"': b'\\"'}
 
 
-_ESCAPED: Final = [_escaped(byte) for byte in range(256)]
+def _escaped(found: re.Match[bytes]) -> bytes:
+    char = found[0]
+    return _ESCAPES.get(char) or b"\\x%02x" % char[0]
 
 
 def quoted(word: bytes) -> bytes:
     """The word in double quotes, all of it printable; `split_words` gives it back."""
-    return b'"' + b"".join([_ESCAPED[byte] for byte in word]) + b'"'
+    if _TO_ESCAPE.search(word) is None:
+        return b'"%b"' % word
+    # In portions: a byte on its own takes much more than a byte while it waits to be joined.
+    portions = [
+        _TO_ESCAPE.sub(_escaped, word[start : start + _PORTION_BYTES]) for start in range(0, len(word), _PORTION_BYTES)
+    ]
+    return b'"%b"' % b"".join(portions)

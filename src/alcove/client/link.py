@@ -23,7 +23,8 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 
 from alcove.engine.blocking import PARKED
 from alcove.engine.engine import Engine, EngineClosed
-from alcove.engine.session import SUBSCRIBER, do_nothing, ignore
+from alcove.engine.monitors import output_limit
+from alcove.engine.session import do_nothing, ignore
 from alcove.protocol.reader import ProtocolError, RequestReader
 from alcove.values import NO_REPLY, Replies
 
@@ -149,7 +150,7 @@ class Link(ABC):
     def _over_limit(self) -> bool:
         """Whether there are more unread messages than a client of its class may have, as on a server."""
         limits = self.engine.config.client_output_buffer_limit
-        hard_bytes, soft_bytes, soft_seconds = limits.pubsub if self.session.gate & SUBSCRIBER else limits.normal
+        hard_bytes, soft_bytes, soft_seconds = output_limit(self.session.gate, limits)
         unread = self.unread_bytes
         if hard_bytes and unread >= hard_bytes:
             return True

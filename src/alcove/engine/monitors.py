@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import Final
 
-from alcove.engine.session import MONITOR, Session
+from alcove.engine.config_kinds import BufferLimit, BufferLimits
+from alcove.engine.session import MONITOR, SUBSCRIBER, Session
 from alcove.quoting import quoted
 from alcove.values import Status
 
 # Commands that a monitor may not give although they neither read nor write keys themselves.
 MAY_REPLICATE: Final = frozenset(("publish", "spublish", "eval", "evalsha", "fcall", "pfcount"))
+# What a monitor may leave unread where its class has no limit: it gets what it did not ask for.
+MOST_UNREAD_BYTES: Final = 64 * 1024 * 1024
 
 
 class Monitors:
@@ -34,6 +37,15 @@ class Monitors:
         # Who does not read may be cut off while he is being told.
         for monitor in list(self.sessions):
             monitor.send(line)
+
+
+def output_limit(gate: int, limits: BufferLimits) -> BufferLimit:
+    """What a session of this state may leave unread: subscribers are a class of their own, monitors are normal."""
+    if gate & SUBSCRIBER:
+        return limits.pubsub
+    if gate & MONITOR and not limits.normal.hard_bytes:
+        return limits.normal._replace(hard_bytes=MOST_UNREAD_BYTES)
+    return limits.normal
 
 
 def line_of(now_us: int, session: Session, argv: list[bytes], socket_path: str) -> bytes:

@@ -7,7 +7,7 @@ cdef class Agenda:
     cdef public object mail, pushed
     cdef public long long now_us, least_limit, query_limit, max_bulk, input_bytes, output_bytes
     cdef public bint stopping
-    cdef public object normal_limit, pubsub_limit
+    cdef public object normal_limit, pubsub_limit, monitor_limit
     cdef object _message
     cdef bytes _resp2, _resp3
     cdef ReplyWriter _writer

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from alcove.engine.config import Config
 from alcove.engine.config_kinds import BufferLimit
+from alcove.engine.monitors import output_limit
+from alcove.engine.session import MONITOR
 from alcove.protocol.output import OutputBuffer
 from alcove.protocol.writer import ReplyWriter
 
@@ -51,9 +53,10 @@ class Agenda:
         limits = config.client_output_buffer_limit
         self.normal_limit: BufferLimit = limits.normal
         self.pubsub_limit: BufferLimit = limits.pubsub
-        sizes = [limits.normal.hard_bytes, limits.normal.soft_bytes, limits.pubsub.hard_bytes, limits.pubsub.soft_bytes]
+        self.monitor_limit = output_limit(MONITOR, limits)
+        sizes = [self.normal_limit[:2], self.pubsub_limit[:2], self.monitor_limit[:2]]
         # Shorter output than this breaks no limit.
-        self.least_limit = min(filter(None, sizes), default=PAUSE_BYTES)
+        self.least_limit = min(size for pair in sizes for size in pair if size)
         self.query_limit = config.client_query_buffer_limit
         self.max_bulk = config.proto_max_bulk_len
 

@@ -8,7 +8,7 @@ from alcove.protocol.writer cimport ReplyWriter
 from alcove.server.agenda cimport Agenda
 
 cdef object _Push
-cdef int _READ, _WRITE, _UNAUTHENTICATED, _SUBSCRIBER, _TURN_COMMANDS
+cdef int _READ, _WRITE, _UNAUTHENTICATED, _SUBSCRIBER, _MONITOR, _TURN_COMMANDS
 cdef Py_ssize_t _RECEIVE_BYTES, _BULK_RECEIVE_BYTES, _TURN_REPLY_BYTES, _QUERY_CHECK_BYTES
 cdef Py_ssize_t _UNAUTHENTICATED_BYTES, _REPLY_BLOCK_BYTES, _PAUSE_BYTES
 

@@ -31,6 +31,7 @@ _READ = readiness.READ
 _WRITE = readiness.WRITE
 _UNAUTHENTICATED = states.UNAUTHENTICATED
 _SUBSCRIBER = states.SUBSCRIBER
+_MONITOR = states.MONITOR
 _PAUSE_BYTES = PAUSE_BYTES
 # The most that is received at once: usually, and of a bulk that is longer.
 _RECEIVE_BYTES = 64 * 1024
@@ -328,8 +329,10 @@ class Connection:
             self.poller.change(self.fd, interest)
 
     def _limit(self) -> BufferLimit:
-        agenda = self.agenda
-        return agenda.pubsub_limit if self.session.gate & _SUBSCRIBER else agenda.normal_limit
+        gate = self.session.gate
+        if gate & _SUBSCRIBER:
+            return self.agenda.pubsub_limit
+        return self.agenda.monitor_limit if gate & _MONITOR else self.agenda.normal_limit
 
     def _over_limit(self) -> bool:
         """Whether there are more unread replies than the client's class may have."""
