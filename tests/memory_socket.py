@@ -35,7 +35,10 @@ class MemorySocket:
     def _write(self, value: Any) -> None:
         self._writer.protocol = self._session.protocol
         self._writer.write(value)
-        self._replies.put(self._out.take(len(self._out)))
+        data = self._out.take(len(self._out))
+        # Of NO_REPLY nothing is to be seen; no bytes would be the connection's end.
+        if data:
+            self._replies.put(data)
 
     def sendall(self, data: bytes) -> None:
         self._reader.feed(bytes(data))

@@ -466,4 +466,6 @@ def kill(ctx: Context, victims: list[Session]) -> None:
         if session is ctx.session:
             session.closing = True
         else:
+            # The connection may take until the end of the turn to close; it receives nothing any more.
+            ctx.engine.channels.leave(session)
             session.close()
