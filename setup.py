@@ -17,6 +17,8 @@ COMPILED = [
     "alcove.client.fast",
     "alcove.codec.crc64",
     "alcove.codec.lzf",
+    "alcove.codec.primitives",
+    "alcove.codec.values",
     "alcove.commands.bitmap",
     "alcove.commands.connection",
     "alcove.commands.expiration",

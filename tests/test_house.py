@@ -22,6 +22,7 @@ ALLOWED = {
     "codec": {"types"},
     "engine": {"types"},
     "commands": {"engine", "types", "codec"},
+    "persistence": {"engine", "types", "codec"},
     "client": {"engine", "commands", "protocol", "server"},
     "server": {"engine", "commands", "protocol"},
 }

@@ -76,6 +76,12 @@ INVALID_DIGEST: Final = "ERR IFDEQ/IFDNE digest must be exactly 16 hexadecimal c
 
 EXPIRE_OPTIONS_NX: Final = "ERR NX and XX, GT or LT options at the same time are not compatible"
 EXPIRE_OPTIONS_GT: Final = "ERR GT and LT options at the same time are not compatible"
+BUSY_KEY: Final = "BUSYKEY Target key name already exists."
+TTL_NEGATIVE: Final = "ERR Invalid TTL value, must be >= 0"
+IDLE_TIME_NEGATIVE: Final = "ERR Invalid IDLETIME value, must be >= 0"
+FREQUENCY_RANGE: Final = "ERR Invalid FREQ value, must be >= 0 and <= 255"
+WRONG_PAYLOAD: Final = "ERR DUMP payload version or checksum are wrong"
+BAD_PAYLOAD: Final = "ERR Bad data format"
 LFU_SELECTED: Final = (
     "ERR An LFU maxmemory policy is selected, idle time not tracked. Please note that when switching between "
     "policies at runtime LRU and LFU data will take some time to adjust."
@@ -293,6 +299,20 @@ NO_MONITOR_HERE: Final = "ERR MONITOR isn't allowed for DENY BLOCKING client"
 NOT_FOR_MONITORS: Final = "ERR Replica can't interact with the keyspace"
 SLOWLOG_COUNT: Final = "ERR count should be greater than or equal to -1"
 OUT_OF_MEMORY: Final = "OOM command not allowed when used memory > 'maxmemory'."
+BACKGROUND_SAVE_RUNS: Final = "ERR Background save already in progress"
+BACKGROUND_REWRITE_RUNS: Final = "ERR Background append only file rewriting already in progress"
+BACKGROUND_WORK_RUNS: Final = (
+    "ERR Another child process is active (AOF?): can't BGSAVE right now. Use BGSAVE SCHEDULE in order to schedule a "
+    "BGSAVE whenever possible."
+)
+SAVE_FAILED: Final = "ERR the snapshot could not be written, the log says why"
+NO_PERSISTENCE: Final = "ERR nothing keeps the data of this engine on disk"
+NO_APPEND_ONLY: Final = "ERR WAITAOF cannot be used when numlocal is set but appendonly is disabled."
+RDB_MISCONF: Final = (
+    "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk. Commands that may "
+    "modify the data set are disabled, because this instance is configured to report errors during writes if RDB "
+    "snapshotting fails (stop-writes-on-bgsave-error option). Please check the Redis logs for details about the RDB error."
+)
 LOADING: Final = "LOADING Redis is loading the dataset in memory"
 INTERNAL: Final = "ERR internal error, see the log"
 
@@ -471,3 +491,7 @@ def expected_bulk(got: str) -> str:
 
 def not_a_reply(line: str) -> str:
     return f"ERR Protocol error: '{line}' is no reply"
+
+
+def aof_write_failed(reason: str) -> str:
+    return f"MISCONF Errors writing to the AOF file: {reason}"

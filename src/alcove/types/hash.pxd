@@ -33,6 +33,9 @@ cdef class Hash:
     cpdef dict to_dict(self)
     cpdef expect(self, Py_ssize_t number)
     cpdef long long deadline(self, bytes field) except -1
+    cpdef list deadlines(self)
+    cpdef bytes packed(self)
+    cpdef load_pack(self, Listpack pack)
     cpdef set_deadline(self, bytes field, long long deadline_ms)
     @cython.locals(due=Py_ssize_t, fields=list)
     cpdef list expire_fields(self, long long now_ms, Py_ssize_t limit)

@@ -161,6 +161,23 @@ class Hash:
             self._remove(field)
         return fields
 
+    def deadlines(self) -> list[tuple[bytes, float]]:
+        """The fields that expire, the earliest first, with their deadlines in Unix milliseconds."""
+        return [] if self._deadlines is None else self._deadlines.pairs(0, len(self._deadlines))
+
+    def packed(self) -> bytes | None:
+        """Fields and values by turns as the real server writes them, without deadlines; None for a table."""
+        return self._pack.to_bytes() if self._table is None else None
+
+    def load_pack(self, pack: Listpack) -> None:
+        """Fills a new hash with saved fields and values; `ValueError` if one is missing or a field comes twice."""
+        if len(pack) % 2 or pack.has_duplicates(2):
+            raise ValueError("malformed hash: a value is missing or a field comes twice")
+        limits = self._limits
+        self._pack = pack
+        if len(pack) > 2 * limits.hash_max_listpack_entries or pack.longest() > limits.hash_max_listpack_value:
+            self._to_table()
+
     def footprint(self) -> int:
         """Bytes of memory, this object's own included."""
         size = _OBJECT_BYTES + (self._pack.footprint() if self._table is None else self._table.footprint())

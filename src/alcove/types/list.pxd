@@ -1,7 +1,7 @@
 from libc.stdint cimport int64_t, uint32_t
 
 from alcove.types.limits cimport Limits
-from alcove.types.listpack cimport Pack
+from alcove.types.listpack cimport Listpack, Pack
 
 # `start` is where the node begins in a count of its own that runs on as the list grows and shrinks at its ends, so
 # that a push or pop at either end moves no other node's start.
@@ -43,6 +43,7 @@ cdef class List:
     cdef int push_end(self, bytes value, bint left) except -1
     cdef bytes pop_end(self, uint32_t place, bint last)
     cdef int within(self, Py_ssize_t index) except -1
+    cdef Pack *node_at(self, Py_ssize_t place) except NULL
     cdef Py_ssize_t remove_in(self, uint32_t place, bytes value, Py_ssize_t number, bint backward) except -1
 
     cpdef object push_left(self, bytes value)
@@ -58,6 +59,12 @@ cdef class List:
     cpdef Py_ssize_t remove(self, bytes value, Py_ssize_t number) except -1
     cpdef object trim(self, Py_ssize_t start, Py_ssize_t stop)
     cpdef object expect(self, object values)
+    cpdef Py_ssize_t node_count(self) noexcept
+    cpdef bytes packed(self, Py_ssize_t place)
+    cpdef bytes plain(self, Py_ssize_t place)
+    cpdef object load_pack(self, Listpack pack)
+    cpdef object load_plain(self, bytes value)
+    cpdef object loaded(self)
     cpdef Py_ssize_t footprint(self) noexcept
     cpdef bint drain(self, Py_ssize_t number) noexcept
     cpdef List copy(self)

@@ -161,6 +161,36 @@ class List:
         self._delete_range(0, start)
         self._shrunk(True)
 
+    def node_count(self) -> int:
+        return len(self._nodes)
+
+    def packed(self, place: int) -> bytes:
+        """The node at `place` as the real server writes it."""
+        return self._nodes[place].to_bytes()
+
+    def plain(self, place: int) -> bytes | None:
+        """The element of a node that holds one too large for any node, else None."""
+        node = self._nodes[place]
+        return node.get(0) if len(node) == 1 and self._exceeds(node.byte_size, 1) else None
+
+    def load_pack(self, pack: Listpack) -> None:
+        """Appends a saved node; `loaded` has to follow the last one."""
+        self._quick = True
+        if len(pack):
+            self._nodes.append(pack)
+            self._count += len(pack)
+            self._bytes += pack.byte_size - Listpack().byte_size
+
+    def load_plain(self, value: bytes) -> None:
+        """Appends a saved node that holds one large element; `loaded` has to follow the last one."""
+        pack = Listpack()
+        pack.append(value)
+        self.load_pack(pack)
+
+    def loaded(self) -> None:
+        """Decides on the encoding of a list made of saved nodes."""
+        self._shrunk(False)
+
     def footprint(self) -> int:
         """Bytes of memory, this object's own included."""
         return 150 + 42 * self._count + 150 * len(self._nodes) + self._bytes

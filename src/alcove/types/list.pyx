@@ -13,8 +13,9 @@ from libc.string cimport memcpy, memmove, memset
 
 from alcove.types.limits cimport Limits
 from alcove.types.listpack cimport (
-    Pack, pack_append, pack_bytes, pack_clear, pack_collect, pack_copy, pack_delete, pack_find, pack_get, pack_insert,
-    pack_join, pack_matches, pack_memory, pack_pop, pack_prepend, pack_remove, pack_replace, pack_split,
+    Listpack, Pack, pack_append, pack_bytes, pack_clear, pack_collect, pack_copy, pack_delete, pack_find, pack_get, pack_insert,
+    pack_join, pack_matches, pack_memory, pack_pop, pack_prepend, pack_remove, pack_replace, pack_serialised,
+    pack_split,
 )
 from alcove.types.untracked import untrack
 
@@ -480,6 +481,43 @@ cdef class List:
         self.delete_range(stop, length)
         self.delete_range(0, start)
         self.shrunk(True)
+
+    cpdef Py_ssize_t node_count(self) noexcept:
+        return self.last - self.first
+
+    cdef Pack *node_at(self, Py_ssize_t place) except NULL:
+        if not 0 <= place < self.last - self.first:
+            raise IndexError(place)
+        return &self.nodes[self.first + place].pack
+
+    cpdef bytes packed(self, Py_ssize_t place):
+        """The node at `place` as the real server writes it."""
+        return pack_serialised(self.node_at(place))
+
+    cpdef bytes plain(self, Py_ssize_t place):
+        """The element of a node that holds one too large for any node, else None."""
+        cdef Pack *pack = self.node_at(place)
+        return pack_get(pack, 0) if pack.count == 1 and self.exceeds(pack_bytes(pack) + FRAME, 1) else None
+
+    cpdef object load_pack(self, Listpack pack):
+        """Appends a saved node; `loaded` has to follow the last one."""
+        cdef uint32_t place
+        self.quick = True
+        if pack.pack.count:
+            place = self.add_node(self.last)
+            self.nodes[place].pack = pack.pack
+            memset(&pack.pack, 0, sizeof(Pack))
+            self.node_bytes += pack_memory(&self.nodes[place].pack)
+
+    cpdef object load_plain(self, bytes value):
+        """Appends a saved node that holds one large element; `loaded` has to follow the last one."""
+        cdef Listpack pack = Listpack.__new__(Listpack)
+        pack_append(&pack.pack, value)
+        self.load_pack(pack)
+
+    cpdef object loaded(self):
+        """Decides on the encoding of a list made of saved nodes."""
+        self.shrunk(False)
 
     cpdef Py_ssize_t footprint(self) noexcept:
         """Bytes of memory, this object's own included."""

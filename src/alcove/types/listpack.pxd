@@ -33,6 +33,7 @@ cdef int pack_remove(Pack *pack, bytes value, uint32_t spared, uint32_t number) 
 cdef int pack_collect(Pack *pack, uint32_t start, uint32_t stop, list into, Py_ssize_t at) except -1
 cdef int pack_split(Pack *pack, uint32_t index, Pack *behind) except -1
 cdef int pack_join(Pack *pack, const Pack *behind) except -1
+cdef bytes pack_serialised(const Pack *pack)
 
 cdef class Listpack:
     cdef Pack pack
@@ -46,6 +47,8 @@ cdef class Listpack:
     cpdef object delete(self, Py_ssize_t index, Py_ssize_t number=*)
     cpdef list range(self, Py_ssize_t start, Py_ssize_t stop)
     cpdef list items(self)
+    cpdef Py_ssize_t longest(self) noexcept
+    cpdef bint has_duplicates(self, Py_ssize_t step=*) except -1
     cpdef Py_ssize_t footprint(self) noexcept
     cpdef Listpack copy(self)
     cpdef bytes to_bytes(self)

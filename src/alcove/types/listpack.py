@@ -98,6 +98,15 @@ class Listpack:
         """All elements in order."""
         return self._elements[:]
 
+    def longest(self) -> int:
+        """The size of the largest element, 0 when there is none."""
+        return max(map(len, self._elements), default=0)
+
+    def has_duplicates(self, step: int = 1) -> bool:
+        """Whether two of the elements at the places 0, `step`, ... are equal."""
+        asked = self._elements[::step]
+        return len(set(asked)) < len(asked)
+
     def footprint(self) -> int:
         """Bytes of memory, this object's own included."""
         return 150 + 42 * len(self._elements) + self._entry_bytes

@@ -21,6 +21,8 @@ cdef enum:
     HEADER = 6
     END = 0xFF
     COUNT_UNKNOWN = 65535
+    # More elements than these are not compared in a table of our own: it could be made slow by who chose them.
+    MOST_COMPARED = 2048
 
 # Beyond this a block's offsets would no longer fit 32 bits.
 cdef int64_t MAX_BYTES = 0xFFFF0000
@@ -540,6 +542,119 @@ cdef int pack_join(Pack *pack, const Pack *behind) except -1:
     return 0
 
 
+cdef bytes pack_serialised(const Pack *pack):
+    """The pack as the real server writes it: header, entries, end mark."""
+    cdef uint32_t size = pack_bytes(pack) + HEADER + 1, count = min(pack.count, <uint32_t>COUNT_UNKNOWN), place
+    cdef bytes data = PyBytes_FromStringAndSize(NULL, size)
+    cdef unsigned char *to = <unsigned char *>PyBytes_AS_STRING(data)
+    for place in range(4):
+        to[place] = <unsigned char>(size >> (8 * place))
+    to[4] = <unsigned char>(count & 0xFF)
+    to[5] = <unsigned char>(count >> 8)
+    if pack.count:
+        memcpy(to + HEADER, pack.block + pack.head, pack_bytes(pack))
+    to[size - 1] = END
+    return data
+
+
+cdef int _load(Pack *pack, const unsigned char *block, uint32_t start, uint32_t stop) except -1:
+    """Fills an empty pack with entries from elsewhere: as they are if all are canonical, else written anew."""
+    cdef uint32_t at = start, count = 0
+    cdef bint canonical = True
+    while at < stop:
+        canonical = canonical and _is_canonical(block + at, stop - at)
+        at = _validated_step(block, at, stop)
+        count += 1
+    if count == 0:
+        return 0
+    if canonical:
+        memcpy(_open(pack, 0, 0, stop - start), block + start, stop - start)
+        pack.count = count
+        return 0
+    at = start
+    while at < stop:
+        pack_append(pack, _value_at(block + at))
+        at = _step(block, at)
+    return 0
+
+
+cdef bint _is_canonical(const unsigned char *entry, uint32_t left) noexcept:
+    """Whether `_encode` would have written this entry; not to be relied on if it reaches beyond the `left` bytes."""
+    cdef unsigned char kind = entry[0]
+    cdef int64_t number
+    cdef uint32_t size
+    if kind < 0x80:
+        return True
+    if kind < 0xC0:
+        size = kind & 0x3F
+        return size < left and not _parse(entry + 1, size, &number)
+    if left < 2:
+        return False
+    if kind < 0xE0:
+        return not 0 <= _integer_at(entry) <= 127
+    if kind < 0xF0:
+        return _size_at(entry) - 2 >= 64
+    if kind == 0xF0:
+        return left >= 5 and _length32(entry + 1) >= 4096
+    if kind > 0xF4 or _size_at(entry) > left:
+        return False
+    number = _integer_at(entry)
+    if kind == 0xF1:
+        return not -4096 <= number <= 4095
+    if kind == 0xF2:
+        return not -32768 <= number <= 32767
+    if kind == 0xF3:
+        return not -8388608 <= number <= 8388607
+    return not -2147483648 <= number <= 2147483647
+
+
+cdef Py_ssize_t _text_size(const unsigned char *entry) noexcept:
+    """The size of an entry's value."""
+    cdef unsigned char kind = entry[0]
+    cdef int64_t number
+    cdef uint64_t magnitude
+    cdef Py_ssize_t size = 1
+    if 0x80 <= kind < 0xC0:
+        return kind & 0x3F
+    if 0xE0 <= kind <= 0xF0:
+        return _size_at(entry) - (5 if kind == 0xF0 else 2)
+    number = _integer_at(entry)
+    magnitude = <uint64_t>number if number >= 0 else 0 - <uint64_t>number
+    while magnitude > 9:
+        magnitude //= 10
+        size += 1
+    return size + (number < 0)
+
+
+cdef bint _has_duplicates(const Pack *pack, Py_ssize_t step, uint32_t asked) noexcept:
+    """Whether two of the `asked` entries at the places 0, `step`, ... are equal; there are no more than MOST_COMPARED.
+
+    Entries are canonical, so equal ones have equal bytes. They are looked up in a table of where others begin.
+    """
+    cdef uint32_t slots[2 * MOST_COMPARED]
+    cdef const unsigned char *block = pack.block
+    cdef uint32_t mask = 7, at = pack.head, size, slot, hash, place
+    cdef Py_ssize_t hops
+    while mask + 1 < 2 * asked:
+        mask = 2 * mask + 1
+    memset(slots, 0, (mask + 1) * sizeof(uint32_t))
+    while at < pack.tail:
+        size = _size_at(block + at)
+        hash = 2166136261
+        for place in range(size):
+            hash = (hash ^ block[at + place]) * <uint32_t>16777619
+        slot = (hash ^ (hash >> 15)) & mask
+        while slots[slot]:
+            if memcmp(block + slots[slot] - 1, block + at, size) == 0:
+                return True
+            slot = (slot + 1) & mask
+        slots[slot] = at + 1
+        for hops in range(step):
+            if at < pack.tail:
+                at = _step(block, at)
+    return False
+
+
 cdef class Listpack:
     """A compact sequence of byte strings."""
 
@@ -610,6 +725,25 @@ cdef class Listpack:
         """All elements in order."""
         return self.range(0, self.pack.count)
 
+    cpdef Py_ssize_t longest(self) noexcept:
+        """The size of the largest element, 0 when there is none."""
+        cdef uint32_t at = self.pack.head
+        cdef Py_ssize_t longest = 0
+        while at < self.pack.tail:
+            longest = max(longest, _text_size(self.pack.block + at))
+            at = _step(self.pack.block, at)
+        return longest
+
+    cpdef bint has_duplicates(self, Py_ssize_t step=1) except -1:
+        """Whether two of the elements at the places 0, `step`, ... are equal."""
+        cdef Py_ssize_t asked
+        if step < 1:
+            raise ValueError("steps of less than 1")
+        asked = (self.pack.count + step - 1) // step
+        if asked > MOST_COMPARED:
+            return len(set(self.items()[::step])) < asked
+        return _has_duplicates(&self.pack, step, <uint32_t>asked)
+
     cpdef Py_ssize_t footprint(self) noexcept:
         """Bytes of memory, this object's own included."""
         return sizeof(Pack) + 24 + pack_memory(&self.pack)
@@ -621,31 +755,19 @@ cdef class Listpack:
 
     cpdef bytes to_bytes(self):
         """The listpack as the real server writes it: header, entries, end mark."""
-        cdef uint32_t size = self.byte_size, count = min(self.pack.count, <uint32_t>COUNT_UNKNOWN), place
-        cdef bytes data = PyBytes_FromStringAndSize(NULL, size)
-        cdef unsigned char *to = <unsigned char *>PyBytes_AS_STRING(data)
-        for place in range(4):
-            to[place] = <unsigned char>(size >> (8 * place))
-        to[4] = <unsigned char>(count & 0xFF)
-        to[5] = <unsigned char>(count >> 8)
-        memcpy(to + HEADER, self.pack.block + self.pack.head, pack_bytes(&self.pack))
-        to[size - 1] = END
-        return data
+        return pack_serialised(&self.pack)
 
     @staticmethod
-    def from_bytes(bytes data):
+    def from_bytes(bytes data not None):
         """The listpack that `data` holds; `ValueError` if it is malformed in any way."""
         cdef const unsigned char *block = <const unsigned char *>PyBytes_AS_STRING(data)
         cdef Py_ssize_t size = PyBytes_GET_SIZE(data)
-        cdef uint32_t at = HEADER, count, stop
+        cdef uint32_t count
         cdef Listpack listpack = Listpack.__new__(Listpack)
         if size < HEADER + 1 or size > MAX_BYTES or _length32(block) != size or block[size - 1] != END:
             raise ValueError("malformed listpack: header or end")
         count = block[4] | (<uint32_t>block[5] << 8)
-        stop = <uint32_t>size - 1
-        while at < stop:
-            at = _validated_step(block, at, stop)
-            pack_append(&listpack.pack, _value_at(block + _step_back(block, at)))
+        _load(&listpack.pack, block, HEADER, <uint32_t>size - 1)
         if count not in (COUNT_UNKNOWN, listpack.pack.count):
             raise ValueError("malformed listpack: number of elements")
         return listpack

@@ -25,6 +25,9 @@ cdef class Set:
     cpdef list members_between(self, Py_ssize_t start, Py_ssize_t stop)
     cpdef expect(self, bytes first, Py_ssize_t number)
     cpdef compact(self)
+    cpdef bytes packed(self)
+    cpdef load_ints(self, IntSet ints)
+    cpdef load_pack(self, Listpack pack)
     cpdef Py_ssize_t footprint(self) except -1
     cpdef bint drain(self, Py_ssize_t number) except -1
     cpdef Set copy(self)

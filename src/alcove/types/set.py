@@ -155,6 +155,27 @@ class Set:
         if max(map(len, self.members()), default=0) <= limits.set_max_listpack_value:
             self._to_pack()
 
+    def packed(self) -> bytes | None:
+        """A compact form as the real server writes it, which `encoding` names; None for a table."""
+        if self._pack is not None:
+            return self._pack.to_bytes()
+        return None if self._ints is None else self._ints.to_bytes()
+
+    def load_ints(self, ints: IntSet) -> None:
+        """Fills a new set with saved numbers."""
+        self._ints = ints
+        if len(ints) > self._limits.set_max_intset_entries:
+            self._to_table()
+
+    def load_pack(self, pack: Listpack) -> None:
+        """Fills a new set with saved members; `ValueError` if one comes twice."""
+        if pack.has_duplicates():
+            raise ValueError("malformed set: a member twice")
+        limits = self._limits
+        self._pack = pack
+        if len(pack) > limits.set_max_listpack_entries or pack.longest() > limits.set_max_listpack_value:
+            self._to_table()
+
     def footprint(self) -> int:
         """Bytes of memory, this object's own included."""
         size = _OBJECT_BYTES

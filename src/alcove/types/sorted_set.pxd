@@ -15,6 +15,7 @@ cdef class SortedSet:
     cpdef object score(self, bytes member)
     @cython.locals(place=int, position=Py_ssize_t, old=double)
     cpdef int put(self, bytes member, double score) except -1
+    cpdef object add(self, bytes member, double score)
     @cython.locals(place=int, position=Py_ssize_t)
     cpdef bint remove(self, bytes member) except -1
     @cython.locals(position=Py_ssize_t)

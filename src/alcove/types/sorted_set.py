@@ -84,8 +84,7 @@ class SortedSet:
             self._grow()
         position = self._scores.find(member)
         if position < 0:
-            self._scores.set(member, score)
-            self._tree.insert(score, member)
+            self.add(member, score)
             return ADDED
         old = self._scores.value_at(position)
         if old == score:
@@ -96,6 +95,16 @@ class SortedSet:
         self._scores.set_at(position, score)
         self._tree.insert(score, member)
         return CHANGED
+
+    def add(self, member: bytes, score: float) -> None:
+        """Adds a member that is known to be absent; the score is not NaN."""
+        if not self._large:
+            if self._stays_short(member):
+                self._short.insert(score, member)
+                return
+            self._grow()
+        self._scores.set(member, score)
+        self._tree.insert(score, member)
 
     def remove(self, member: bytes) -> bool:
         """Removes a member; False when there was none."""
