@@ -164,7 +164,7 @@ def make_dense(ctx: Context, key: bytes, value: bytearray) -> int:
     except ValueError:
         raise CommandError(CORRUPT_HYPERLOGLOG) from None
     if converted:
-        ctx.keys.changed(key, 0, b"")
+        ctx.keys.noted(key, 0, b"")
     return 1 if converted else 0
 
 

@@ -271,7 +271,7 @@ def xsetid(ctx: Context, key: bytes, last_id: bytes, *options: bytes) -> object:
         stream.entries_added = entries_added
     if max_deleted != ZERO:
         stream.max_deleted_id = max_deleted
-    ctx.keys.changed(key, events.STREAM, b"xsetid")
+    ctx.keys.noted(key, events.STREAM, b"xsetid")
     return OK
 
 

@@ -448,6 +448,8 @@ def xautoclaim(
     """Changes, or acquires, ownership of messages in a consumer group, as if the messages were delivered to as consumer
     group member."""
     ctx.record_nothing()
+    # Looked at before the options are, as on the real server: a mistake in them counts as a hit or a miss, too.
+    ctx.keys.look(key)
     min_idle_ms = max(parse_int(min_idle, bad_min_idle("XAUTOCLAIM")), 0)
     first = parse_start_of_range(start)
     count = DEFAULT_CLAIMED
@@ -461,7 +463,8 @@ def xautoclaim(
             just_id = True
         else:
             raise CommandError(SYNTAX)
-    stream, group = find_group(ctx, key, name)
+    stream: Stream | None = ctx.keys.edit(key, Stream)
+    group = None if stream is None else stream.group(name)
     if stream is None or group is None:
         raise CommandError(no_group(key, name))
     consumer = consumer_of(ctx, key, group, consumer_name)

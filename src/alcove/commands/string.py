@@ -12,6 +12,7 @@ from alcove.engine.arguments import DEADLINE_WORDS, Arguments, Deadline, deadlin
 from alcove.engine.context import Context
 from alcove.engine.declaration import command
 from alcove.engine.keyspace import string_of
+from alcove.engine.table import Entry
 from alcove.errors import (
     DECREMENT_OVERFLOW,
     INVALID_DIGEST,
@@ -549,7 +550,8 @@ def lcs(ctx: Context, key1: bytes, key2: bytes, *options: bytes) -> object:
     arguments = Arguments(options)
     with_length = with_index = with_match_length = False
     shortest = 0
-    first, second = text_of(ctx, key1), text_of(ctx, key2)
+    entries = ctx.keys.look(key1), ctx.keys.look(key2)
+    first, second = (text_of(entry) for entry in entries)
     while arguments:
         word = arguments.word()
         if word == b"IDX":
@@ -580,8 +582,7 @@ def lcs(ctx: Context, key1: bytes, key2: bytes, *options: bytes) -> object:
     return {b"matches": matches, b"len": len(table)}
 
 
-def text_of(ctx: Context, key: bytes) -> bytes:
-    entry = ctx.keys.look(key)
+def text_of(entry: Entry | None) -> bytes:
     if entry is None:
         return b""
     if type(entry.value) is not bytes and type(entry.value) is not bytearray:

@@ -83,7 +83,7 @@ class Keyspace:
         for database, other in ((first, second), (second, first)):
             for key in list(database.watchers):
                 if database.table.get(key) is not None or other.table.get(key) is not None:
-                    database.signal(key)
+                    database.break_watches(key)
         first.table, second.table = second.table, first.table
         first.used, second.used = second.used, first.used
         for database in (first, second):
@@ -318,7 +318,7 @@ class Database:
         self.settle(entry, event_class, event, count)
 
     def noted(self, key: bytes, event_class: int, event: bytes, count: int = 1) -> None:
-        """As `changed`, of what groups of a stream keep: WATCH does not see it, and no one waits for it."""
+        """As `changed`, of what a stream keeps besides entries: WATCH does not see it, and no one waits for it."""
         entry = self.table.get(key)
         if entry is not None:
             self.settle(entry, event_class, event, count)
@@ -339,12 +339,16 @@ class Database:
 
     def signal(self, key: bytes) -> None:
         """Tells the sessions that WATCH, track or wait for a key that it changed."""
-        if self.watchers and key in self.watchers:
-            for session in self.watchers[key]:
-                session.watch_broken = True
+        if self.watchers:
+            self.break_watches(key)
         if self.space.on_change is not None:
             self.space.on_change(key)
         self.wake(key)
+
+    def break_watches(self, key: bytes) -> None:
+        """Tells the sessions that WATCH a key that it changed, or is gone with all others."""
+        for session in self.watchers.get(key, ()):
+            session.watch_broken = True
 
     def wake(self, key: bytes) -> None:
         """Has those asked again who wait for a key."""
@@ -420,7 +424,7 @@ class Database:
         count = len(self.table)
         for key in list(self.watchers):
             if self.table.get(key) is not None:
-                self.signal(key)
+                self.break_watches(key)
         for key in self.waiting:
             self.space.ready.append((self, key))
         old, self.table = self.table, Table()
