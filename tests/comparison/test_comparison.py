@@ -17,7 +17,7 @@ import tests.comparison
 from tests.comparison.machine import Comparison, Difference, explain, random_commands
 from tests.comparison.servers import BINARIES, RealServer
 
-NOT_FAMILIES = {"machine", "servers", "test_comparison"}
+NOT_FAMILIES = {"machine", "notifications", "servers", "test_comparison", "test_notifications"}
 FAMILIES = sorted(
     module.name for module in pkgutil.iter_modules(tests.comparison.__path__) if module.name not in NOT_FAMILIES
 )
