@@ -63,6 +63,7 @@ COMPILED = [
     "alcove.engine.tracking",
     "alcove.integers",
     "alcove.numeric",
+    "alcove.persistence.rdb",
     "alcove.protocol.output",
     "alcove.protocol.reader",
     "alcove.protocol.shape",
