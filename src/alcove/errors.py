@@ -317,6 +317,10 @@ LOADING: Final = "LOADING Redis is loading the dataset in memory"
 INTERNAL: Final = "ERR internal error, see the log"
 
 
+def exec_refused(text: str) -> str:
+    return f"EXECABORT Transaction discarded because of: {text.removeprefix('ERR ')}"
+
+
 def wrong_arity(name: str) -> str:
     return f"ERR wrong number of arguments for '{name}' command"
 

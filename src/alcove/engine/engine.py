@@ -53,6 +53,7 @@ from alcove.errors import (
     OUT_OF_MEMORY,
     UNBLOCKED,
     CommandError,
+    exec_refused,
     not_while_subscribed,
     unknown_command,
     unknown_subcommand,
@@ -418,9 +419,15 @@ class Engine:
 
     def _refuse(self, session: Session, command: Command | None, text: str) -> CommandError:
         """A command that does not run; inside MULTI it spoils the transaction."""
-        error = CommandError(text)
-        if session.gate & IN_MULTI:
+        if command is not None and command.name == "exec":
+            # An EXEC that is refused for whatever reason ends its transaction.
+            text = exec_refused(text)
+            self.discard(session)
+            if self.monitors.sessions:
+                self.show(session, command, [b"EXEC"])
+        elif session.gate & IN_MULTI:
             session.queue_refused = True
+        error = CommandError(text)
         if command is not None:
             command.rejected += 1
         self._count_error(error)
