@@ -56,7 +56,7 @@ KNOWN = [
         ("redis",),
     ),
     Known(
-        "SORT looks for weights in the order of a hash table, and for what GET names of one or another of equal elements",
+        "SORT looks for weights in the order of a hash table, and for what GET names of any of equal elements",
         lambda argv, theirs, ours: (
             argv[0].upper() in (b"SORT", b"SORT_RO") and without(b"keymiss", theirs) == without(b"keymiss", ours)
         ),

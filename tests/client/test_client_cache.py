@@ -1,0 +1,138 @@
+"""redis-py's client-side cache over CLIENT TRACKING: in the process, through redis-py's parser, and on the server."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import redis
+from redis.cache import CacheConfig
+
+import alcove
+from alcove.engine.engine import Engine
+from tests.client.engines import eventually
+from tests.conftest import LEGS, TestClock
+from tests.memory_socket import MemoryConnection
+
+
+@pytest.fixture(params=LEGS)
+def cached(request: pytest.FixtureRequest, engine: Engine) -> Iterator[redis.Redis]:
+    """A client with a cache of two entries."""
+    options: dict[str, Any] = {"protocol": 3, "cache_config": CacheConfig(max_size=2)}
+    if request.param == "embedded":
+        with alcove.open(engine=engine, **options) as client:
+            yield client
+    elif request.param == "memory":
+        pool = redis.ConnectionPool(MemoryConnection, engine=engine, **options)
+        with redis.Redis.from_pool(pool) as client:
+            yield client
+    else:
+        with alcove.serve(engine=engine) as server, redis.Redis(port=server.port, **options) as client:
+            yield client
+
+
+@pytest.fixture
+def other(engine: Engine) -> Iterator[redis.Redis]:
+    with alcove.open(engine=engine) as client:
+        yield client
+
+
+def reads(engine: Engine) -> int:
+    """How many times a GET has reached the engine."""
+    command = engine.registry.find(b"get")
+    assert command is not None
+    return command.calls
+
+
+def test_what_was_read_is_not_asked_for_again(cached: redis.Redis, engine: Engine) -> None:
+    cached.set("key", "value")
+    assert [cached.get("key") for _ in range(3)] == [b"value"] * 3
+    assert reads(engine) == 1
+    assert len(cached.get_cache().collection) == 1
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda client: client.set("key", "new"),
+        lambda client: client.delete("key"),
+        lambda client: client.rename("key", "moved"),
+        lambda client: client.append("key", "more"),
+        lambda client: client.expire("key", 100),
+        lambda client: client.expire("key", -1),
+        lambda client: client.move("key", 1),
+        lambda client: client.flushdb(),
+        lambda client: client.flushall(),
+        lambda client: client.pipeline().set("other", 1).set("key", "new").execute(),
+    ],
+)
+def test_what_another_changes_is_asked_for_again(
+    cached: redis.Redis, other: redis.Redis, engine: Engine, write: Any
+) -> None:
+    cached.set("key", "value")
+    assert cached.get("key") == b"value"
+    write(other)
+    expected = other.get("key")
+    # Another thread's messages take their time through a socket.
+    eventually(lambda: cached.get("key") == expected)
+    before = reads(engine)
+    eventually(lambda: cached.get("key") == expected)
+    assert reads(engine) > 1
+    assert reads(engine) == before + (1 if expected is None else 0)
+
+
+def test_a_client_sees_its_own_writes(cached: redis.Redis) -> None:
+    for number in range(20):
+        cached.set("key", number)
+        assert cached.get("key") == b"%d" % number
+
+
+def test_a_key_that_expires_leaves_the_cache(cached: redis.Redis, clock: TestClock) -> None:
+    cached.set("key", "value", px=50)
+    assert cached.get("key") == b"value"
+    clock.advance(1)
+    eventually(lambda: cached.get("key") is None)
+
+
+def test_a_full_cache_forgets_what_was_not_used(cached: redis.Redis, engine: Engine) -> None:
+    for key in ("a", "b", "c"):
+        cached.set(key, key)
+        cached.get(key)
+    assert len(cached.get_cache().collection) == 2
+    before = reads(engine)
+    assert [cached.get(key) for key in ("c", "b", "a")] == [b"c", b"b", b"a"]
+    assert reads(engine) == before + 1
+
+
+def test_a_full_table_of_the_engine_takes_keys_out_of_the_cache(cached: redis.Redis, engine: Engine) -> None:
+    cached.config_set("tracking-table-max-keys", 1)
+    cached.mset({"a": 1, "b": 2})
+    for _ in range(3):
+        assert (cached.get("a"), cached.get("b")) == (b"1", b"2")
+        assert len(engine.tracking.table) == 1
+
+
+def test_threads_share_a_cache(cached: redis.Redis, other: redis.Redis) -> None:
+    """Nobody sees a value older than one that was written before he asked."""
+    other.set("key", 0)
+    failures: list[object] = []
+
+    def read() -> None:
+        last = 0
+        for _ in range(200):
+            value = int(cached.get("key") or -1)
+            if value < last:
+                failures.append((value, last))
+            last = value
+
+    threads = [threading.Thread(target=read) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for number in range(1, 200):
+        other.set("key", number)
+    for thread in threads:
+        thread.join()
+    eventually(lambda: cached.get("key") == b"199")
+    assert not failures
