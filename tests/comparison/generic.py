@@ -54,7 +54,7 @@ def scan_options(chance: random.Random) -> list[bytes]:
                 [b"MATCH", chance.choice(PATTERNS)],
                 [b"TYPE", chance.choice([b"string", b"list", b"STRING"])],
                 [b"COUNT", b"0"],
-                [chance.choice([b"x", b"TYPE", b"MATCH"])],
+                [chance.choice([b"x", b"MATCH"])],
             ]
         )
     return options
