@@ -20,6 +20,7 @@ protocols apart; handlers never do.
 | `Members`      | array                       | set                 |
 | `Pairs`        | array, flattened            | array of two-arrays |
 | `dict`         | array, flattened            | map                 |
+| `Mapped`       | array, flattened            | map                 |
 | `Keyed`        | array of two-arrays         | map                 |
 | `Push`         | array                       | push                |
 | `Replies`      | each by itself, in a row    | as RESP2            |
@@ -64,6 +65,12 @@ class Members(list[Any]):
 
 class Pairs(list[Any]):
     """A list of two-element tuples, such as member and score."""
+
+    __slots__ = ()
+
+
+class Mapped(list[Any]):
+    """A list of pairs that is a map in RESP3, whose keys need not be hashable: the map of a script."""
 
     __slots__ = ()
 

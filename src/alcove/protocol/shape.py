@@ -17,6 +17,7 @@ from alcove.values import (
     BigNumber,
     Decimal,
     Keyed,
+    Mapped,
     Members,
     Pairs,
     Push,
@@ -78,7 +79,9 @@ def _shape(value: Any, resp3: bool, decode: Decode, parse_error: ParseError, dep
         return _elements(chain.from_iterable(value.items()), resp3, decode, parse_error, depth)
     if kind is Pairs:
         return _elements(value if resp3 else chain.from_iterable(value), resp3, decode, parse_error, depth)
-    if kind is Keyed:
+    if kind is Mapped and not resp3:
+        return _elements(chain.from_iterable(value), resp3, decode, parse_error, depth)
+    if kind is Keyed or kind is Mapped:
         if resp3:
             return _map(value, decode, parse_error, depth)
         return _elements(value, resp3, decode, parse_error, depth)

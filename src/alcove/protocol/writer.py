@@ -18,6 +18,7 @@ from alcove.values import (
     BigNumber,
     Decimal,
     Keyed,
+    Mapped,
     Members,
     Pairs,
     Push,
@@ -135,7 +136,10 @@ class ReplyWriter:
         count = len(value) if isinstance(value, (list, tuple, dict)) else -1
         if kind is list or kind is tuple or (kind is Pairs and resp3):
             elements = iter(value)
-        elif kind is Pairs:
+        elif kind is Mapped and resp3:
+            sign = b"%"
+            elements = chain.from_iterable(value)
+        elif kind is Pairs or kind is Mapped:
             count *= 2
             elements = chain.from_iterable(value)
         elif kind is Keyed:
