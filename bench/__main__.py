@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from bench import embedded, growth, machine, memory, reading, server
+from bench import embedded, growth, machine, memory, pubsub, reading, server
 from bench.peers import Unavailable
 from bench.report import Section, as_markdown, as_text, note
 
@@ -15,6 +15,7 @@ SECTIONS: dict[str, Callable[[bool], Section]] = {
     "server": server.run,
     "embedded": embedded.run,
     "growth": growth.run,
+    "pubsub": pubsub.run,
     "reading": reading.run,
     "memory": memory.run,
 }
