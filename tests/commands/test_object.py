@@ -40,6 +40,14 @@ def test_with_factor_zero_every_use_counts(lfu: redis.Redis, clock: TestClock) -
     assert lfu.object("FREQ", "key") == 255
 
 
+@pytest.mark.parametrize("command", ["INCR key", "INCRBYFLOAT key 1.5", "EXPIRE key 100", "PERSIST key", "SET key 1"])
+def test_a_write_is_one_use(lfu: redis.Redis, clock: TestClock, command: str) -> None:
+    lfu.config_set("lfu-log-factor", 0)
+    lfu.set("key", "123456")
+    lfu.execute_command(*command.split())
+    assert lfu.object("FREQ", "key") == 6
+
+
 def test_with_a_high_factor_only_the_first_use_counts(lfu: redis.Redis, clock: TestClock) -> None:
     lfu.config_set("lfu-log-factor", 2**31 - 1)
     lfu.set("key", "value")

@@ -92,6 +92,7 @@ def set_expiry(
     entry = ctx.keys.find(key)
     if entry is None:
         return NO_KEY if b"GET" in chosen else 0
+    ctx.keys.touch(entry)
     before = remaining(entry, ctx.now_ms, in_seconds)
     applies = condition_holds(chosen, entry.expire_ms, when_ms)
     if applies:
@@ -179,7 +180,10 @@ def pexpiretime(ctx: Context, key: bytes) -> int:
 def persist(ctx: Context, key: bytes) -> int:
     """Removes the expiration time of a key."""
     entry = ctx.keys.find(key)
-    if entry is None or not entry.expire_ms:
+    if entry is None:
+        return 0
+    ctx.keys.touch(entry)
+    if not entry.expire_ms:
         return 0
     ctx.keys.set_deadline(entry, 0)
     ctx.keys.written(entry, events.GENERIC, b"persist", 1)

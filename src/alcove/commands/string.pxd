@@ -1,4 +1,5 @@
 from alcove.engine.context cimport Context
+from alcove.engine.keyspace cimport string_of
 from alcove.engine.table cimport Entry
 from alcove.integers cimport format_int
 from alcove.numeric cimport parse_int

@@ -468,7 +468,9 @@ def decrby(ctx: Context, key: bytes, decrement: bytes) -> int:
 
 def add(ctx: Context, key: bytes, increment: int) -> int:
     """Adds to the number at a key, within 64 bits."""
-    value = ctx.keys.edit_string(key)
+    # Only found, not `edit_string`: `put` marks the key as used, and that once.
+    entry = ctx.keys.find(key)
+    value = None if entry is None else string_of(entry)
     if type(value) is bytearray:
         value = bytes(value)
     total = increment if value is None else parse_int(value) + increment
@@ -485,7 +487,8 @@ def add(ctx: Context, key: bytes, increment: int) -> int:
 )
 def incrbyfloat(ctx: Context, key: bytes, increment: bytes) -> bytes:
     """Increments the floating point value of a key by a number. Uses 0 as initial value if the key doesn't exist."""
-    value = ctx.keys.edit_string(key)
+    entry = ctx.keys.find(key)
+    value = None if entry is None else string_of(entry)
     first = parse_long_double(b"0" if value is None else bytes(value))
     total = add_long_double(first, parse_long_double(increment))
     ctx.keys.put(key, total, _STRING, b"incrbyfloat", True)
