@@ -267,6 +267,33 @@ UNBALANCED_QUOTES: Final = "ERR Protocol error: unbalanced quotes in request"
 BULK_TOO_LONG: Final = "ERR Protocol error: a bulk is longer than its length"
 NESTED_TOO_DEEP: Final = "ERR Protocol error: replies nest too deep"
 
+# Scripts
+NO_SCRIPT: Final = "NOSCRIPT No matching script. Please use EVAL."
+NEGATIVE_NUMKEYS: Final = "ERR Number of keys can't be negative"
+SCRIPT_FLUSH_OPTIONS: Final = "ERR SCRIPT FLUSH only support SYNC|ASYNC option"
+SCRIPT_DEBUG_OPTIONS: Final = "ERR Use SCRIPT DEBUG YES/SYNC/NO"
+NOT_BUSY: Final = "NOTBUSY No scripts in execution right now."
+BUSY: Final = "BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE."
+UNKILLABLE: Final = (
+    "UNKILLABLE Sorry the script already executed write commands against the dataset. You can either wait the script "
+    "termination or kill the server in a hard way using the SHUTDOWN NOSAVE command."
+)
+KILLED: Final = "ERR Script killed by user with SCRIPT KILL."
+STOPPED_WITH_SERVER: Final = "ERR The script was stopped with the server."
+INVALID_SHEBANG: Final = "ERR Invalid script shebang"
+INVALID_SHEBANG_ENGINE: Final = "ERR Invalid engine in script shebang"
+WRITES_IN_READ_ONLY_CALL: Final = "ERR Can not execute a script with write flag using *_ro command."
+OOM_NOT_ALLOWED: Final = "OOM allow-oom flag is not set on the script, can not run it when used memory > 'maxmemory'"
+NOT_FROM_SCRIPT: Final = "ERR This Redis command is not allowed from script"
+UNKNOWN_IN_SCRIPT: Final = "ERR Unknown Redis command called from script"
+ARITY_IN_SCRIPT: Final = "ERR Wrong number of args calling Redis command from script"
+NO_ARGUMENTS_IN_SCRIPT: Final = "ERR Please specify at least one argument for this redis lib call"
+ARGUMENTS_OF_SCRIPT: Final = "ERR Lua redis lib command arguments must be strings or integers"
+READ_ONLY_SCRIPT: Final = "ERR Write commands are not allowed from read-only scripts."
+UNKNOWN_FOR_ACL_CHECK: Final = "ERR Invalid command passed to redis.acl_check_cmd()"
+NO_MEMORY_IN_SCRIPT: Final = "ERR not enough memory"
+SCRIPT_TOO_LARGE: Final = "ERR the script is too large"
+
 # The server
 TOO_MANY_CLIENTS: Final = "ERR max number of clients reached"
 PROTECTED_MODE: Final = (
@@ -487,6 +514,27 @@ def bad_claim_option(option: str) -> str:
 
 def unknown_claim_option(option: bytes) -> str:
     return f"ERR Unrecognized XCLAIM option '{shown(option)}'"
+
+
+def unexpected_shebang_engine(engine: bytes) -> str:
+    return f"ERR Unexpected engine in script shebang: {shown(engine)}"
+
+
+def unknown_shebang_option(option: bytes) -> str:
+    return f"ERR Unknown lua shebang option: {shown(option)}"
+
+
+def unexpected_shebang_flag(flag: bytes) -> str:
+    return f"ERR Unexpected flag in script shebang: {shown(flag)}"
+
+
+def script_not_compiled(reason: bytes) -> str:
+    return f"ERR Error compiling script (new function): {shown(reason, 1000)}"
+
+
+def script_failed(text: bytes, name: bytes, place: bytes) -> str:
+    """An error that a script did not catch: `place` is where, such as `@user_script:1`."""
+    return f"{shown(text, len(text))} script: {shown(name)}, on {shown(place)}."
 
 
 def expected_bulk(got: str) -> str:
