@@ -23,7 +23,6 @@ _SPECIAL = frozenset(b"\"'\0\v\f")
 _ESCAPE = re.compile(rb"\\(?:x([0-9a-fA-F]{2})|(.))", re.DOTALL)
 # What cannot stand for itself between double quotes.
 _TO_ESCAPE = re.compile(rb"[^ !#-\[\]-~]")
-_PORTION_BYTES: Final = 65536
 _UNESCAPED: Final = {b"n": b"\n", b"r": b"\r", b"t": b"\t", b"b": b"\b", b"a": b"\a"}
 
 
@@ -64,20 +63,23 @@ def _unescaped(escape: re.Match[bytes]) -> bytes:
     return _UNESCAPED.get(plain, plain)
 
 
-_ESCAPES: Final = {meaning: b"\\" + letter for letter, meaning in _UNESCAPED.items()} | {b"\\": b"\\\\", b'"': b'\\"'}
-
-
-def _escaped(found: re.Match[bytes]) -> bytes:
-    char = found[0]
-    return _ESCAPES.get(char) or b"\\x%02x" % char[0]
+# From Python's literals to the servers': what they escape otherwise. The backslash is put aside meanwhile, as a byte
+# that no literal has, so that what follows an escaped one is not taken for an escape.
+_FROM_LITERAL: Final = (
+    (b"\\\\", b"\0"),
+    (b"\\'", b"'"),
+    (b'"', b'\\"'),
+    (b"\\x07", b"\\a"),
+    (b"\\x08", b"\\b"),
+    (b"\0", b"\\\\"),
+)
 
 
 def quoted(word: bytes) -> bytes:
     """The word in double quotes, all of it printable; `split_words` gives it back."""
-    if _TO_ESCAPE.search(word) is None:
-        return b'"%b"' % word
-    # In portions: a byte on its own takes much more than a byte while it waits to be joined.
-    portions = [
-        _TO_ESCAPE.sub(_escaped, word[start : start + _PORTION_BYTES]) for start in range(0, len(word), _PORTION_BYTES)
-    ]
-    return b'"%b"' % b"".join(portions)
+    if _TO_ESCAPE.search(word) is not None:
+        # With a double quote in it the literal has single ones around it, whatever follows.
+        word = repr(b'"' + word).encode()[3:-1]
+        for theirs, ours in _FROM_LITERAL:
+            word = word.replace(theirs, ours)
+    return b'"%b"' % word
