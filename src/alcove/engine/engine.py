@@ -496,6 +496,8 @@ class Engine:
             database, key = ready.pop(0)
             for wait, reply in self._served(database, key):
                 self.resume(wait.session, reply)
+        # What that took is not the next command's.
+        self.now_us = self.clock.now_us()
 
     def _served(self, database: Database, key: bytes) -> list[tuple[Wait, Any]]:
         """The waits that the present state of a key can end, first come first served, with their replies."""

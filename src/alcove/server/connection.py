@@ -39,6 +39,8 @@ _BULK_RECEIVE_BYTES = 1024 * 1024
 # What one connection gets done in one turn, at most.
 _TURN_COMMANDS = 1000
 _TURN_REPLY_BYTES = 1024 * 1024
+# A reply of this size takes time to write.
+_LONG_REPLY_BYTES = 64 * 1024
 # How much is received before the size of the query buffer is looked at again.
 _QUERY_CHECK_BYTES = 256 * 1024
 # Unread replies of a client that has not authenticated itself: it has nothing to receive but errors.
@@ -165,6 +167,9 @@ class Connection:
                 if argv is None:
                     break
                 self._run(engine, argv)
+                if len(out) - unread >= _LONG_REPLY_BYTES:
+                    # The time that writing it took is not the next command's.
+                    engine.now_us = engine.clock.now_us()
                 reader.authenticated = session.gate & _UNAUTHENTICATED == 0
                 commands += 1
         except ProtocolError as error:
