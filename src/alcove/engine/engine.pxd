@@ -12,7 +12,7 @@ from alcove.engine.tracking cimport Tracking
 
 cdef object _CommandError, _Push, _Replies, _Wait
 cdef int IN_MULTI, MONITOR, MUTED, NO_TOUCH, SUBSCRIBER, UNAUTHENTICATED
-cdef int GATE_LOADING, GATE_MAXMEMORY
+cdef int GATE_LOADING, GATE_MAXMEMORY, GATE_MISCONF
 cdef unsigned long long ADMIN, DENYOOM, FAST, LOADING, NO_AUTH, NO_MULTI, READONLY, SKIP_MONITOR, SKIP_SLOWLOG, WRITE
 
 cdef class Engine:
@@ -28,7 +28,9 @@ cdef class Engine:
     cdef readonly dict sessions
     cdef readonly list sinks
     cdef readonly dict info_sections
-    cdef public object on_shutdown, on_sooner
+    cdef public object on_shutdown, on_sooner, journal, persistence
+    cdef readonly list chores, on_close
+    cdef public str misconf
     cdef public int gate
     cdef readonly str run_id
     cdef public long long now_us, started_us
@@ -46,7 +48,8 @@ cdef class Engine:
 
     cpdef object execute(self, Session session, list argv)
     cpdef enter(self)
-    cpdef leave(self)
+    @cython.locals(position="long long", sooner=bint)
+    cpdef object leave(self, bint settle=*)
     @cython.locals(command=Command, space=Keyspace, count=Py_ssize_t)
     cpdef object call(self, Session session, list argv)
     @cython.locals(space=Keyspace, context=Context, started_us="long long", dirty="long long", elapsed_us="long long")

@@ -14,7 +14,7 @@ import logging
 import os
 from collections import Counter, deque
 from collections.abc import Callable, Generator
-from typing import Any, Protocol
+from typing import Any
 
 from alcove.engine.blocking import NOT_READY, PARKED, Wait
 from alcove.engine.channels import Channels
@@ -42,6 +42,7 @@ from alcove.engine.lock import EngineLock
 from alcove.engine.monitors import MAY_REPLICATE, Monitors
 from alcove.engine.notifications import Notifications
 from alcove.engine.redaction import redacted
+from alcove.engine.services import Journal, Persistence, Sink
 from alcove.engine.session import IN_MULTI, MONITOR, MUTED, NO_TOUCH, SUBSCRIBER, UNAUTHENTICATED, Session, do_nothing
 from alcove.engine.slowlog import SlowLog
 from alcove.engine.tracking import Tracking
@@ -70,6 +71,8 @@ log = logging.getLogger(__name__)
 
 # How long housekeeping may keep commands waiting.
 SLICE_US = 1000
+# When housekeeping comes at the latest to see what has become of effects that were written.
+SYNC_MS = 1000
 
 # C variables of the compiled build, which asks for them in every command.
 _CommandError = CommandError
@@ -80,17 +83,11 @@ _Wait = Wait
 # Why no session's command can simply run: the bits of `Engine.gate`.
 GATE_LOADING = 1
 GATE_MAXMEMORY = 2
+GATE_MISCONF = 4
 
 
 class EngineClosed(RuntimeError):
     """The engine takes no more calls; the text says why."""
-
-
-class Sink(Protocol):
-    """Who wants to be told of every effective write: the append-only file, replicas."""
-
-    def commit(self, batch: list[tuple[int, list[bytes]]]) -> None:
-        """The effects of one command or transaction: (database, arguments) each, to be replayed all or none."""
 
 
 class Engine:
@@ -115,9 +112,18 @@ class Engine:
         self.sessions: dict[int, Session] = {}
         self.tracking = Tracking(self.space, self.sessions)
         self.sinks: list[Sink] = []
+        # The sink that answers wait for, and why writes are refused while the gate says so.
+        self.journal: Journal | None = None
+        self.misconf = ""
+        # Who keeps the data on disk, for the commands that ask for it.
+        self.persistence: Persistence | None = None
         # INFO's sections and other services, by name; what sits above the engine adds its own.
         self.info_sections: dict[str, Callable[[Engine], dict[str, object]]] = {}
         self.on_shutdown: Callable[[bool], None] | None = None
+        # What services do between commands: each works for as long as it is told that there is time, and answers after
+        # how many microseconds it wants to be called again, 0 at once, -1 never. And what they do at the engine's end.
+        self.chores: list[Callable[[Callable[[], bool]], int]] = []
+        self.on_close: list[Callable[[], None]] = []
         # Called, without the lock, when housekeeping is wanted sooner than `tick` said last.
         self.on_sooner: Callable[[], None] = do_nothing
         self.gate = 0
@@ -180,6 +186,11 @@ class Engine:
         self.sinks.append(sink)
         self.space.recording = True
 
+    def detach(self, sink: Sink) -> None:
+        """`sink` is told nothing any more."""
+        self.sinks.remove(sink)
+        self.space.recording = bool(self.sinks)
+
     # Sessions
 
     def connect(self, kind: str, address: str = "", local_address: str = "") -> Session:
@@ -228,9 +239,10 @@ class Engine:
         """`call` for a caller that does not hold the lock."""
         self.enter()
         try:
-            return self.call(session, argv)
+            reply = self.call(session, argv)
         finally:
-            self.leave()
+            unsafe = self.leave()
+        return unsafe or reply
 
     def enter(self) -> None:
         """Takes the lock for a turn, and the time for its first command. Raises `EngineClosed`."""
@@ -242,19 +254,35 @@ class Engine:
             self.lock.release()
         raise EngineClosed(self.closed)
 
-    def leave(self) -> None:
-        """Ends a turn: broadcasts which keys changed, and tells housekeeping if it has become more urgent."""
-        sooner = self.space.sooner
-        self.space.sooner = False
+    def leave(self, settle: bool = True) -> CommandError | None:
+        """Ends a turn: broadcasts which keys changed, and tells housekeeping if it has become more urgent.
+
+        None when what the turn changed is as safe as the configuration asks; else the error that is to be answered
+        instead of all its replies. Without `settle` the caller waits for the disk himself, by `journal.settle`.
+        """
+        journal = self.journal
+        unsafe: CommandError | None = None
+        position = 0
+        sooner = False
         try:
             if self.tracking.pending:
                 self.tracking.broadcast()
+            if journal is not None and journal.pending:
+                unsafe = journal.flush()
+                if settle and journal.always and unsafe is None:
+                    position = journal.appended
+                self.space.wake_by(self.now_us // 1000 + SYNC_MS)
+            sooner = self.space.sooner
+            self.space.sooner = False
         finally:
             self.lock.release()
-        if sooner:
+        if journal is not None and position:
+            unsafe = journal.settle(position)
+        if sooner or unsafe is not None:
             self.on_sooner()
         if self._departed:
             self._see_off()
+        return unsafe
 
     def call(self, session: Session, argv: list[bytes]) -> Any:
         """Runs one command: the reply value, a `CommandError` if it failed, or `PARKED`. The lock is held."""
@@ -446,6 +474,8 @@ class Engine:
             return self._refuse(session, command, OUT_OF_MEMORY)
         if gate & SUBSCRIBER and session.protocol == 2 and command.name not in SUBSCRIBER_COMMANDS:
             return self._refuse(session, command, not_while_subscribed(command.name))
+        if self.gate & GATE_MISCONF and (command.name == "ping" or self._writes(session, command)):
+            return self._refuse(session, command, self.misconf)
         if self.gate & GATE_LOADING and not flags & LOADING:
             return self._refuse(session, command, LOADING_TEXT)
         if gate & MONITOR and (flags & (WRITE | READONLY) or command.name in MAY_REPLICATE):
@@ -457,6 +487,12 @@ class Engine:
             return QUEUED
         self.space.touching = not gate & NO_TOUCH or command.name == "touch"
         return None
+
+    def _writes(self, session: Session, command: Command) -> bool:
+        """Whether a command may write, or what EXEC would run."""
+        if command.name == "exec":
+            return any(queued.flags & WRITE for queued, _ in session.queue)
+        return bool(command.flags & WRITE)
 
     def _commit(self) -> None:
         """Hands the effects collected so far to the sinks, as one batch."""
@@ -600,24 +636,30 @@ class Engine:
             return self.clock.monotonic_us() - started_us < SLICE_US
 
         self.now_us = self.clock.now_us()
-        self.space.now_ms = self.now_us // 1000
-        self._end_waits(started_us)
-        done = self._expire(in_time)
-        self._commit_singly()
-        done = self._run_slices(in_time) and done
+        done = True
+        if not self.gate & GATE_LOADING:
+            # While the data is loaded time stands still for it: nothing expires that later effects build on.
+            self.space.now_ms = self.now_us // 1000
+            self._end_waits(started_us)
+            done = self._expire(in_time)
+            self._commit_singly()
+            done = self._run_slices(in_time) and done
         done = self.space.bury(in_time) and done
+        chores_us = [chore(in_time) for chore in self.chores]
         if self.space.ready:
             self._serve_ready()
-        idle_us = self._idle_us(started_us) if done else 0
+        idle_us = self._idle_us(started_us, chores_us) if done else 0
         self.space.wake_ms = NEVER_MS if idle_us < 0 else (self.now_us + idle_us) // 1000
         self.space.sooner = False
         return idle_us
 
-    def _idle_us(self, now_us: int) -> int:
-        idle_us = -1
+    def _idle_us(self, now_us: int, chores_us: list[int]) -> int:
+        """After how many microseconds there is something to do again; -1 for never."""
+        idle_us = min((chore_us for chore_us in chores_us if chore_us >= 0), default=-1)
         deadline_ms = self.space.next_deadline() if self.active_expire else 0
         if deadline_ms:
-            idle_us = max(deadline_ms * 1000 - self.now_us, 0)
+            expiry_us = max(deadline_ms * 1000 - self.now_us, 0)
+            idle_us = expiry_us if idle_us < 0 else min(idle_us, expiry_us)
         while self._deadlines and self._deadlines[0][2].done:
             heapq.heappop(self._deadlines)
         if self._deadlines:
@@ -681,6 +723,8 @@ class Engine:
             self.closed = why
             for session in list(self.sessions.values()):
                 session.close()
+        for end in self.on_close:
+            end()
 
 
 # What a RESP2 subscriber may say, and what MULTI does not queue.

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Final, Protocol
 
+from alcove.engine.keyspace import Database
 from alcove.errors import CommandError
 
 
@@ -32,22 +32,34 @@ class Journal(Sink, Protocol):
 
 
 class Persistence(Protocol):
-    """Who keeps the data on disk. Times are Unix times; the engine's lock is held."""
+    """Who keeps the data on disk. The engine's lock is held."""
 
-    # When the last good snapshot was taken, in seconds.
+    # When the last good snapshot was taken, as a Unix time in seconds.
     last_save_s: int
+    # Where waits for the disk stand in line, by the name `SYNCED`, to be asked when more is there.
+    waiting_room: Database
 
     def save(self) -> None:
         """SAVE: returns when a snapshot is on the disk. Raises `CommandError`."""
 
     def begin_save(self, schedule: bool) -> str:
-        """BGSAVE: has a snapshot taken in slices, or after what is being written; what to answer. Raises likewise."""
+        """BGSAVE: begins a snapshot, with `schedule` after what is being written; what to answer. Raises likewise."""
 
     def begin_rewrite(self) -> str:
         """BGREWRITEAOF: the same for a new append-only file."""
 
-    def synced(self) -> bool:
-        """Whether effects are kept in an append-only file at all."""
+    def appended(self) -> int:
+        """The place in the append-only file behind the last effect so far; -1 when there is no such file."""
 
-    def when_synced(self, retry: Callable[[], Any]) -> Any:
-        """Has WAITAOF asked again whenever more is on the disk."""
+    def synced(self) -> int:
+        """Up to which place the disk has it."""
+
+    def finish(self, save: bool | None) -> None:
+        """Makes everything safe before a shutdown, by a snapshot too if `save` says so, or if None and it is usual.
+
+        Raises `CommandError` when that cannot be done.
+        """
+
+
+# The name under which waits for the disk stand in line.
+SYNCED: Final = b"synced"
