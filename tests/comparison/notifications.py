@@ -51,7 +51,7 @@ KNOWN = [
     Known(
         "Redis 7.0 makes a consumer only when there is something for it",
         lambda argv, theirs, ours: (
-            argv[0] in (b"XREADGROUP", b"XCLAIM") and without(b"xgroup-createconsumer", ours) == theirs
+            argv[0] in (b"XREADGROUP", b"XCLAIM", b"XAUTOCLAIM") and without(b"xgroup-createconsumer", ours) == theirs
         ),
         ("redis",),
     ),
@@ -60,6 +60,10 @@ KNOWN = [
         lambda argv, theirs, ours: (
             argv[0].upper() in (b"SORT", b"SORT_RO") and without(b"keymiss", theirs) == without(b"keymiss", ours)
         ),
+    ),
+    Known(
+        "a corrupt HyperLogLog that the real servers do not recognise keeps us from looking for the other keys",
+        lambda argv, theirs, ours: argv[0] == b"PFCOUNT" and theirs[: len(ours)] == ours and len(argv) > 2,
     ),
     Known(
         "Redis 7.0 does not know the ID `+`",
@@ -161,7 +165,7 @@ class Notifications:
         families = [family for family, _ in commands for _ in range(4)]
         answers = working.exchange([*sent, *END])
         for family, argv, (theirs, their_changes) in zip(families, sent, answers, strict=False):
-            _, our_changes = ours.run(mirrored(family, argv, theirs))
+            _, our_changes = ours.run(mirrored(family, argv, theirs, self.server.kind))
             if their_changes != our_changes and (their_changes or not is_half_done(argv, theirs)):
                 raise Difference(f"the changes by {shown(argv)}", their_changes, our_changes)
         for argv in END:
@@ -189,10 +193,13 @@ class Notifications:
             raise Difference(f"the events of {shown(argv)}", their_events, our_events)
 
 
-def mirrored(family: ModuleType, argv: list[bytes], theirs: Any) -> list[bytes]:
+def mirrored(family: ModuleType, argv: list[bytes], theirs: Any, kind: str) -> list[bytes]:
     """The command as we run it: with what the server made up, and not at all if the server does not know it."""
-    newer = (*getattr(family, "NEWER", ()), b"ZRANK", b"ZREVRANK")
-    if argv[0].upper() in newer and getattr(theirs, "text", "").startswith(("ERR unknown", "ERR wrong number")):
+    error = getattr(theirs, "text", "")
+    if argv[0].upper() in getattr(family, "NEWER", ()) and error.startswith("ERR unknown"):
+        return [b"NOSUCH"]
+    if argv[0].upper() in (b"ZRANK", b"ZREVRANK") and error.startswith("ERR wrong number") and kind == "redis":
+        # Redis 7.0 does not know WITHSCORE.
         return [b"NOSUCH"]
     mirror = getattr(family, "mirror", None)
     return argv if mirror is None else mirror(argv, theirs)

@@ -383,7 +383,7 @@ def flags_of(session: Session) -> str:
     letters = {
         "O": bool(session.gate & MONITOR),
         "P": bool(session.gate & SUBSCRIBER),
-        "x": bool(session.gate & IN_MULTI),
+        "x": bool(session.gate & IN_MULTI) or session.executing,
         "b": session.wait is not None,
         "t": session.tracker is not None,
         "R": session.tracker is not None and session.tracker.redirect_broken,

@@ -312,9 +312,9 @@ class Engine:
             if space.ready:
                 self._serve_ready()
         finally:
-            session.running = False
             if self.tracking.client is not None:
                 self.tracking.done(command)
+            session.running = False
         if session.gate & MUTED and reply is not PARKED and session.muted() and not is_pushed(reply):
             reply = NO_REPLY
         if session.late:
@@ -551,7 +551,7 @@ class Engine:
 
     def _retry(self, wait: Wait) -> Any:
         session = wait.session
-        client, self.tracking.client = self.tracking.client, None if session.tracker is None else session
+        before = self.tracking.begin(session)
         session.context.recorded = False
         session.running = True
         try:
@@ -562,8 +562,8 @@ class Engine:
         except Exception:
             return self._unexpected("A wait")
         finally:
+            self.tracking.end(before)
             session.running = False
-            self.tracking.client = client
             if self.space.records:
                 self._commit()
 
@@ -600,7 +600,7 @@ class Engine:
 
     def _next_slice(self, session: Session, slices: Generator[None, None, Any]) -> tuple[bool, Any]:
         """Whether this slice was the last one, and then the reply."""
-        client, self.tracking.client = self.tracking.client, None if session.tracker is None else session
+        before = self.tracking.begin(session)
         session.context.recorded = False
         try:
             next(slices)
@@ -612,7 +612,7 @@ class Engine:
         except Exception:
             return True, self._unexpected("A slice of a command")
         finally:
-            self.tracking.client = client
+            self.tracking.end(before)
             if self.space.records:
                 self._commit()
         return False, None

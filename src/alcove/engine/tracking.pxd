@@ -29,6 +29,7 @@ cdef class Tracking:
     cdef public long long most_keys
     cdef readonly bint pending
     cdef public Session client
+    cdef list _own
 
     @cython.locals(client=Session, tracker=Tracker, first=int, last=Py_ssize_t, place=Py_ssize_t)
     cpdef ran(self, Command command, list argv)

@@ -77,8 +77,9 @@ class Tracking:
         self.prefixes: dict[bytes, Prefix] = {}
         # Whether there are changes to be broadcast at the end of the turn.
         self.pending = False
-        # Whose command runs, if it is one of those who track.
+        # Whose command runs, if it is one of those who track, and what it is to be told of its own changes.
         self.client: Session | None = None
+        self._own: list[Push] = []
 
     # Who tracks
 
@@ -137,16 +138,33 @@ class Tracking:
                 self._remember(argv[place], tracker.token)
 
     def done(self, command: Command) -> None:
-        """The present client's command has come to its end; an exception for it holds no longer.
+        """The present client's command has come to its end, and an exception for it holds no longer.
 
-        That of a transaction ends with the transaction, and the commands of CLIENT do not count.
+        That for a transaction ends with the transaction, and the commands of CLIENT do not count.
         """
-        client, self.client = self.client, None
+        client = self.client
+        self.end((None, []))
         tracker = None if client is None else client.tracker
-        if client is None or tracker is None or not tracker.caching:
+        if client is None or tracker is None:
             return
         if not client.in_multi and (command.container is None or command.container.name != "client"):
             tracker.caching = False
+
+    def begin(self, session: Session) -> tuple[Session | None, list[Push]]:
+        """What happens until `end`, which is to be given what this returns, is a session's doing."""
+        before = self.client, self._own
+        self.client = None if session.tracker is None else session
+        self._own = []
+        return before
+
+    def end(self, before: tuple[Session | None, list[Push]]) -> None:
+        """Tells the present client of its own changes, by its options as they are now."""
+        client, own = self.client, self._own
+        self.client, self._own = before
+        tracker = None if client is None else client.tracker
+        if client is not None and tracker is not None:
+            for message in own:
+                self._tell(client, tracker, message)
 
     def _remember(self, key: bytes, token: bytes) -> None:
         tokens = self.table.get(key)
@@ -190,13 +208,18 @@ class Tracking:
             if session is None:
                 continue
             tracker = session.tracker
-            if tracker is not None and not tracker.broadcast and not (tracker.no_loop and session is self.client):
+            if tracker is None or tracker.broadcast:
+                continue
+            if session is not self.client:
                 self._tell(session, tracker, message)
+            elif not tracker.no_loop:
+                self._own.append(message)
 
     def broadcast(self) -> None:
         """Tells of what has changed in this turn: all keys with a prefix in one message."""
         self.pending = False
-        for heard in self.prefixes.values():
+        for prefix in sorted(self.prefixes):
+            heard = self.prefixes[prefix]
             if not heard.changed:
                 continue
             changed, heard.changed = heard.changed, {}
@@ -213,7 +236,10 @@ class Tracking:
         """A database has been emptied: everyone is to forget everything, whatever the mode."""
         message = Push((b"invalidate", None))
         for session, tracker in self.trackers.items():
-            self._tell(session, tracker, message)
+            if session is self.client:
+                self._own.append(message)
+            else:
+                self._tell(session, tracker, message)
         self._empty()
 
     def _empty(self) -> None:
