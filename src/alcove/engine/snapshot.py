@@ -30,6 +30,9 @@ class Recorder(Protocol):
     def steps(self, number: int, entry: Entry) -> Iterator[None]:
         """A key with a big container, saved while this is iterated; other entries may come in between."""
 
+    def end(self) -> None:
+        """There are no more keys."""
+
 
 class Snapshot:
     """All keys as they are when it is made. There is one at a time."""

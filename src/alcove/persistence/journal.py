@@ -16,7 +16,6 @@ from collections.abc import Callable
 from threading import Condition
 from typing import Final
 
-from alcove.engine.session import do_nothing
 from alcove.errors import CommandError, aof_write_failed
 from alcove.persistence.disk import File
 from alcove.persistence.records import RecordWriter
@@ -37,8 +36,6 @@ class Journal:
         self.always = always
         # Whether notes of the time are written, and where the time comes from.
         self.now_s: Callable[[], int] | None = None
-        # Told, under the engine's lock, when writing has begun or ceased to fail.
-        self.on_trouble: Callable[[], None] = do_nothing
         # Whether effects were committed since the last flush.
         self.pending = False
         # Bytes appended and bytes known to be on the disk, since the start.
@@ -59,6 +56,11 @@ class Journal:
     def size(self) -> int:
         """The bytes of the increment."""
         return self._file.size
+
+    @property
+    def position(self) -> int:
+        """The place behind the last effect, written or not."""
+        return self.appended + len(self._records.out)
 
     @property
     def trouble(self) -> OSError | None:
@@ -93,7 +95,6 @@ class Journal:
             if self.write_error is not None:
                 log.warning("AOF write error looks solved. Alcove can write again.")
                 self.write_error = None
-                self.on_trouble()
         trouble = self.trouble
         return None if trouble is None else CommandError(aof_write_failed(reason(trouble)))
 
@@ -106,15 +107,13 @@ class Journal:
         """Takes back what was written of a piece, so that the file ends with a whole one."""
         if self.write_error is None:
             log.warning("Error writing to the AOF file: %s", reason(error))
-        first, self.write_error = self.write_error is None, error
+        self.write_error = error
         if self._cut_to < 0 and self._file.size != good:
             self._cut_to = good
         try:
             self._mend()
         except OSError as second:
             log.warning("The AOF file could not be cut after a short write: %s", reason(second))
-        if first:
-            self.on_trouble()
 
     def switch(self, file: File) -> None:
         """Goes on in another increment. What was committed before is in the old one, as far as that can be written."""
@@ -135,7 +134,8 @@ class Journal:
         with self._turn:
             self.sync_error = None
             self.synced = max(self.synced, appended)
-        self.on_trouble()
+            while self._replaced:
+                self._replaced.pop().close()
 
     # Without the engine's lock
 
