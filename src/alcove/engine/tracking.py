@@ -79,7 +79,7 @@ class Tracking:
         self.pending = False
         # Whose command runs, if it is one of those who track, and what it is to be told of its own changes.
         self.client: Session | None = None
-        self._own: list[Push] = []
+        self._own: list[tuple[Tracker, Push]] = []
 
     # Who tracks
 
@@ -150,21 +150,20 @@ class Tracking:
         if not client.in_multi and (command.container is None or command.container.name != "client"):
             tracker.caching = False
 
-    def begin(self, session: Session) -> tuple[Session | None, list[Push]]:
+    def begin(self, session: Session) -> tuple[Session | None, list[tuple[Tracker, Push]]]:
         """What happens until `end`, which is to be given what this returns, is a session's doing."""
         before = self.client, self._own
         self.client = None if session.tracker is None else session
         self._own = []
         return before
 
-    def end(self, before: tuple[Session | None, list[Push]]) -> None:
-        """Tells the present client of its own changes, by its options as they are now."""
+    def end(self, before: tuple[Session | None, list[tuple[Tracker, Push]]]) -> None:
+        """Tells the present client of its own changes, by the options it has now, or had when it tracked."""
         client, own = self.client, self._own
         self.client, self._own = before
-        tracker = None if client is None else client.tracker
-        if client is not None and tracker is not None:
-            for message in own:
-                self._tell(client, tracker, message)
+        if client is not None:
+            for tracker, message in own:
+                self._tell(client, client.tracker or tracker, message)
 
     def _remember(self, key: bytes, token: bytes) -> None:
         tokens = self.table.get(key)
@@ -213,7 +212,7 @@ class Tracking:
             if session is not self.client:
                 self._tell(session, tracker, message)
             elif not tracker.no_loop:
-                self._own.append(message)
+                self._own.append((tracker, message))
 
     def broadcast(self) -> None:
         """Tells of what has changed in this turn: all keys with a prefix in one message."""
@@ -237,7 +236,7 @@ class Tracking:
         message = Push((b"invalidate", None))
         for session, tracker in self.trackers.items():
             if session is self.client:
-                self._own.append(message)
+                self._own.append((tracker, message))
             else:
                 self._tell(session, tracker, message)
         self._empty()
