@@ -12,8 +12,8 @@ from alcove.engine.tracking cimport Tracking
 
 cdef object _CommandError, _Push, _Replies, _Wait
 cdef int IN_MULTI, MONITOR, MUTED, NO_TOUCH, SUBSCRIBER, UNAUTHENTICATED
-cdef int GATE_LOADING, GATE_MAXMEMORY, GATE_MISCONF
-cdef unsigned long long ADMIN, DENYOOM, FAST, LOADING, NO_AUTH, NO_MULTI, READONLY, SKIP_MONITOR, SKIP_SLOWLOG, WRITE
+cdef int GATE_BUSY, GATE_LOADING, GATE_MAXMEMORY, GATE_MISCONF
+cdef unsigned long long ADMIN, ALLOW_BUSY, DENYOOM, FAST, LOADING, NO_AUTH, NO_MULTI, READONLY, SKIP_MONITOR, SKIP_SLOWLOG, WRITE
 
 cdef class Engine:
     cdef readonly object config
@@ -28,7 +28,7 @@ cdef class Engine:
     cdef readonly dict sessions
     cdef readonly list sinks
     cdef readonly dict info_sections
-    cdef public object on_shutdown, on_sooner, journal, persistence
+    cdef public object on_shutdown, on_sooner, on_busy, journal, persistence, scripting
     cdef readonly list chores, on_close
     cdef public str misconf
     cdef public int gate

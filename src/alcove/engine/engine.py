@@ -12,6 +12,7 @@ from __future__ import annotations
 import heapq
 import logging
 import os
+import time
 from collections import Counter, deque
 from collections.abc import Callable, Generator
 from typing import Any
@@ -23,6 +24,7 @@ from alcove.engine.config import Config
 from alcove.engine.context import Context
 from alcove.engine.declaration import (
     ADMIN,
+    ALLOW_BUSY,
     DENYOOM,
     FAST,
     LOADING,
@@ -47,6 +49,7 @@ from alcove.engine.session import IN_MULTI, MONITOR, MUTED, NO_TOUCH, SUBSCRIBER
 from alcove.engine.slowlog import SlowLog
 from alcove.engine.tracking import Tracking
 from alcove.errors import (
+    BUSY,
     EXEC_ABORT,
     INTERNAL,
     NOT_FOR_MONITORS,
@@ -84,6 +87,10 @@ _Wait = Wait
 GATE_LOADING = 1
 GATE_MAXMEMORY = 2
 GATE_MISCONF = 4
+GATE_BUSY = 8
+
+# How long other threads may have the lock, each time a long script lets them in.
+LET_IN_SECONDS = 0.0002
 
 
 class EngineClosed(RuntimeError):
@@ -124,6 +131,10 @@ class Engine:
         # how many microseconds it wants to be called again, 0 at once, -1 never. And what they do at the engine's end.
         self.chores: list[Callable[[Callable[[], bool]], int]] = []
         self.on_close: list[Callable[[], None]] = []
+        # The runtime of scripts, which makes itself at first use; and what a long script has a front end do now and
+        # then, with the lock, so that its other clients are answered: False when the script is to end.
+        self.scripting: Any = None
+        self.on_busy: Callable[[], bool] = go_on
         # Called, without the lock, when housekeeping is wanted sooner than `tick` said last.
         self.on_sooner: Callable[[], None] = do_nothing
         self.gate = 0
@@ -431,6 +442,25 @@ class Engine:
         session.watched = []
         session.watch_broken = False
 
+    def let_others_in(self) -> bool:
+        """What a script that runs for long does now and then: others are told BUSY, and may end it; False if it has to.
+
+        They neither see nor commit what the script has done so far. The lock is held before and after.
+        """
+        space = self.space
+        kept = space.records, space.ready, space.now_ms, space.touching, self.now_us, self.tracking.client
+        space.records, space.ready, self.tracking.client = [], [], None
+        self.gate |= GATE_BUSY
+        try:
+            wanted = self.on_busy()
+            self.lock.release()
+            time.sleep(LET_IN_SECONDS)
+            self.lock.acquire()
+        finally:
+            self.gate &= ~GATE_BUSY
+            space.records, space.ready, space.now_ms, space.touching, self.now_us, self.tracking.client = kept
+        return wanted and self.closed is None
+
     # What happens before and after a handler
 
     def _misspelt(self, argv: list[bytes]) -> str:
@@ -478,6 +508,8 @@ class Engine:
             return self._refuse(session, command, self.misconf)
         if self.gate & GATE_LOADING and not flags & LOADING:
             return self._refuse(session, command, LOADING_TEXT)
+        if self.gate & GATE_BUSY and not flags & ALLOW_BUSY:
+            return self._refuse(session, command, BUSY)
         if gate & MONITOR and (flags & (WRITE | READONLY) or command.name in MAY_REPLICATE):
             return self._refuse(session, command, NOT_FOR_MONITORS)
         if gate & IN_MULTI and command.name not in MULTI_COMMANDS:
@@ -631,6 +663,8 @@ class Engine:
         Answers after how many microseconds it wants to be called again at the latest: 0 at once, -1 never.
         """
         started_us = self.clock.monotonic_us()
+        if self.gate & GATE_BUSY:
+            return SLICE_US
 
         def in_time() -> bool:
             return self.clock.monotonic_us() - started_us < SLICE_US
@@ -725,6 +759,11 @@ class Engine:
                 session.close()
         for end in self.on_close:
             end()
+
+
+def go_on() -> bool:
+    """What a long script is told when no front end has clients to answer."""
+    return True
 
 
 # What a RESP2 subscriber may say, and what MULTI does not queue.
