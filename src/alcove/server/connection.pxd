@@ -8,7 +8,7 @@ from alcove.protocol.writer cimport ReplyWriter
 from alcove.server.agenda cimport Agenda
 
 cdef object _Push
-cdef int _READ, _WRITE, _UNAUTHENTICATED, _SUBSCRIBER, _MONITOR, _TURN_COMMANDS
+cdef int _READ, _WRITE, _UNAUTHENTICATED, _SUBSCRIBER, _MONITOR, _TALKATIVE, _TURN_COMMANDS
 cdef Py_ssize_t _RECEIVE_BYTES, _BULK_RECEIVE_BYTES, _TURN_REPLY_BYTES, _LONG_REPLY_BYTES, _QUERY_CHECK_BYTES
 cdef Py_ssize_t _UNAUTHENTICATED_BYTES, _REPLY_BLOCK_BYTES, _PAUSE_BYTES
 
@@ -20,7 +20,8 @@ cdef class Connection:
     cdef readonly RequestReader reader
     cdef readonly OutputBuffer out
     cdef readonly ReplyWriter writer
-    cdef Py_ssize_t received_bytes
+    cdef Py_ssize_t received_bytes, old_bytes
+    cdef readonly int replies
     cdef public bint ready, unsent, pushed
     cdef readonly bint left, parked, paused
     cdef bint answered
@@ -36,6 +37,7 @@ cdef class Connection:
     cpdef flush(self)
     @cython.locals(agenda=Agenda)
     cpdef push(self, value)
+    cpdef retract(self, object error)
     cpdef check_soft_limit(self)
     cpdef be_ready(self)
     cpdef be_unsent(self)

@@ -32,6 +32,8 @@ _WRITE = readiness.WRITE
 _UNAUTHENTICATED = states.UNAUTHENTICATED
 _SUBSCRIBER = states.SUBSCRIBER
 _MONITOR = states.MONITOR
+# Whose sessions may get something else than one reply to one command.
+_TALKATIVE = states.SUBSCRIBER | states.MONITOR | states.MUTED
 _PAUSE_BYTES = PAUSE_BYTES
 # The most that is received at once: usually, and of a bulk that is longer.
 _RECEIVE_BYTES = 64 * 1024
@@ -88,6 +90,9 @@ class Connection:
         self.answered = False
         # Too many replies are unread.
         self.paused = False
+        # How many commands were answered since the last sending, and how many bytes were left to send by then.
+        self.replies = 0
+        self.old_bytes = 0
         # Since when there are more unread replies than the soft limit allows.
         self.over_soft_us = 0
         self.reader.authenticated = session.gate & _UNAUTHENTICATED == 0
@@ -176,6 +181,7 @@ class Connection:
             self._refuse(error)
         except Exception:
             self.give_up()
+        self.replies += commands
         if len(out) != 0 or session.closing:
             self.be_unsent()
 
@@ -223,6 +229,7 @@ class Connection:
         if self.left:
             return
         self._write(reply)
+        self.replies += 1
         if self.parked:
             self.parked = False
             self.be_ready()
@@ -275,6 +282,19 @@ class Connection:
             self.pushed = True
             agenda.pushed.append(self)
 
+    def retract(self, error: CommandError) -> None:
+        """Answers every command of this turn with an error instead, for what they did is not safe.
+
+        Where messages may stand between the replies nobody can tell them apart any more: then that is the end.
+        """
+        session = self.session
+        self.out.truncate(self.old_bytes)
+        is_plain = not session.gate & _TALKATIVE and session.tracker is None and not self.pushed
+        for _ in range(self.replies if is_plain else 1):
+            self._write(error)
+        if not is_plain:
+            self._end_after_replies()
+
     def buffers(self) -> dict[str, Any]:
         """What CLIENT LIST shows of the connection, in its words."""
         unread = len(self.out)
@@ -317,6 +337,8 @@ class Connection:
             return
         if sent > 0:
             self.agenda.output_bytes += sent
+        self.replies = 0
+        self.old_bytes = len(out)
         if sent == unread:
             if self.session.closing:
                 self.leave()

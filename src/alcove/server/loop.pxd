@@ -32,6 +32,8 @@ cdef class Loop:
     cdef _keep_house(self)
     cdef _serve_ready(self)
     @cython.locals(connection=Connection)
+    cdef _retract_replies(self, object error)
+    @cython.locals(connection=Connection)
     cdef _send_replies(self)
     @cython.locals(agenda=Agenda, connection=Connection, until_us="long long")
     cdef _send_messages(self)

@@ -138,7 +138,9 @@ class Loop:
         try:
             self._work()
         finally:
-            engine.leave()
+            unsafe = engine.leave()
+        if unsafe is not None:
+            self._retract_replies(unsafe)
         self._send_replies()
         return not agenda.stopping
 
@@ -208,6 +210,12 @@ class Loop:
         if served < len(ready):
             # Those who had to wait come first next time.
             agenda.ready = ready[served:] + agenda.ready
+
+    def _retract_replies(self, error: CommandError) -> None:
+        """What the commands of this turn did is not safe on disk: nobody is told that it was done."""
+        for connection in self.agenda.unsent:
+            if connection.replies:
+                connection.retract(error)
 
     def _send_replies(self) -> None:
         agenda = self.agenda
