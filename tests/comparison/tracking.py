@@ -193,7 +193,8 @@ class Trackers:
         Redis 7.0 does not keep back a message that a client gets in the name of another until it has its reply; and
         both real servers may answer OK behind the error that prefixes overlap.
         """
-        theirs = [theirs[0], *([message for message in heard if message != b"OK"] for heard in theirs[1:])]
+        if isinstance(theirs[0], str) and "overlaps" in theirs[0]:
+            theirs = [theirs[0], *([message for message in heard if message != b"OK"] for heard in theirs[1:])]
         if self.server.kind == "redis":
             place = number + 1
             theirs = [sorted(map(repr, [theirs[0], *theirs[place]])), *theirs[1:place], *theirs[place + 1 :]]
