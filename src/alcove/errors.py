@@ -295,6 +295,30 @@ UNKNOWN_FOR_ACL_CHECK: Final = "ERR Invalid command passed to redis.acl_check_cm
 NO_MEMORY_IN_SCRIPT: Final = "ERR not enough memory"
 SCRIPT_TOO_LARGE: Final = "ERR the script is too large"
 
+# Functions
+FUNCTION_NOT_FOUND: Final = "ERR Function not found"
+LIBRARY_NOT_FOUND: Final = "ERR Library not found"
+BAD_NUMKEYS: Final = "ERR Bad number of keys provided"
+METADATA_MISSING: Final = "ERR Missing library metadata"
+INVALID_METADATA: Final = "ERR Invalid library metadata"
+LIBRARY_NAME_MISSING: Final = "ERR Library name was not given"
+LIBRARY_NAME_TWICE: Final = "ERR Invalid metadata value, name argument was given multiple times"
+INVALID_FUNCTION_NAME: Final = (
+    "ERR Library names can only contain letters, numbers, or underscores(_) and must be at least one character long"
+)
+FUNCTION_ALREADY_IN_LIBRARY: Final = "ERR Function already exists in the library"
+UNKNOWN_FUNCTION_FLAG: Final = "ERR unknown flag given"
+NO_FUNCTIONS_REGISTERED: Final = "ERR No functions registered"
+FUNCTION_LOAD_TIMEOUT: Final = "ERR FUNCTION LOAD timeout"
+FUNCTION_KILLED: Final = "ERR Script killed by user with FUNCTION KILL."
+FUNCTION_BUSY: Final = "BUSY Redis is busy running a script. You can only call FUNCTION KILL or SHUTDOWN NOSAVE."
+FUNCTION_FLUSH_OPTIONS: Final = "ERR FUNCTION FLUSH only supports SYNC|ASYNC option"
+LIBRARY_NAME_NOT_GIVEN: Final = "ERR library name argument was not given"
+RESTORE_POLICY: Final = "ERR Wrong restore policy given, value should be either FLUSH, APPEND or REPLACE."
+NOT_A_FUNCTION_PAYLOAD: Final = "ERR given type is not a function"
+OLD_FUNCTION_PAYLOAD: Final = "ERR Pre-GA function format not supported"
+TRUNCATED_FUNCTION_PAYLOAD: Final = "ERR Failed loading library payload"
+
 # The server
 TOO_MANY_CLIENTS: Final = "ERR max number of clients reached"
 PROTECTED_MODE: Final = (
@@ -536,6 +560,43 @@ def script_not_compiled(reason: bytes) -> str:
 def script_failed(text: bytes, name: bytes, place: bytes) -> str:
     """An error that a script did not catch: `place` is where, such as `@user_script:1`."""
     return f"{shown(text, len(text))} script: {shown(name)}, on {shown(place)}."
+
+
+def engine_not_found(engine: bytes) -> str:
+    return f"ERR Engine '{shown(engine)}' not found"
+
+
+def invalid_metadata(word: bytes) -> str:
+    return f"ERR Invalid metadata value given: {shown(word)}"
+
+
+def library_exists(name: bytes) -> str:
+    return f"ERR Library '{shown(name)}' already exists"
+
+
+def library_to_restore_exists(name: bytes) -> str:
+    return f"ERR Library {shown(name)} already exists"
+
+
+def function_exists(name: bytes) -> str:
+    return f"ERR Function {shown(name)} already exists"
+
+
+def function_not_compiled(reason: bytes) -> str:
+    return f"ERR Error compiling function: {shown(reason, 1000)}"
+
+
+def functions_not_registered(reason: str) -> str:
+    """Why a library failed when it was loaded: the whole error, with its code."""
+    return f"ERR Error registering functions: {reason}"
+
+
+def unknown_load_option(option: bytes) -> str:
+    return f"ERR Unknown option given: {shown(option)}"
+
+
+def unknown_list_argument(argument: bytes) -> str:
+    return f"ERR Unknown argument {shown(argument)}"
 
 
 def expected_bulk(got: str) -> str:
