@@ -21,7 +21,7 @@ ALLOWED = {
     "protocol": set(),
     "codec": {"types"},
     "engine": {"types"},
-    "scripting": {"engine"},
+    "scripting": {"engine", "types", "codec"},
     "commands": {"engine", "scripting", "types", "codec"},
     "persistence": {"engine", "types", "codec"},
     "client": {"engine", "commands", "protocol", "server"},

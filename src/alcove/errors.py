@@ -557,6 +557,11 @@ def script_not_compiled(reason: bytes) -> str:
     return f"ERR Error compiling script (new function): {shown(reason, 1000)}"
 
 
+def lua_failed(error: Exception) -> str:
+    """An error that Lua raised outside of what a script can catch."""
+    return f"ERR {error}"
+
+
 def script_failed(text: bytes, name: bytes, place: bytes) -> str:
     """An error that a script did not catch: `place` is where, such as `@user_script:1`."""
     return f"{shown(text, len(text))} script: {shown(name)}, on {shown(place)}."

@@ -153,7 +153,7 @@ def script_kill(ctx: Context) -> object:
     return OK
 
 
-@command("SCRIPT SHOW sha1", flags="noscript", since="8.0.0", complexity="O(1).")
+@command("SCRIPT SHOW sha1", flags="noscript", since="valkey 8.0.0", complexity="O(1).")
 def script_show(ctx: Context, sha1: bytes) -> bytes:
     """Shows the text of a server-side Lua script in the script cache."""
     return known_script(ctx, sha1).body

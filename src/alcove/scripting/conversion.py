@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 from alcove.errors import CommandError
+from alcove.integers import format_int
 from alcove.numeric import INT64_MIN, format_double, shortest_double
 from alcove.values import (
     NO_REPLY,
@@ -55,7 +56,8 @@ def argument_of(word: Any) -> bytes | None:
     if type(word) is bytes:
         return word
     if type(word) is int:
-        return b"%d" % word if -_EXACT < word < _EXACT else shortest_double(float(word))
+        number = float(word)
+        return format_int(word) if -_EXACT < number < _EXACT else shortest_double(number)
     if type(word) is float:
         return shortest_double(word)
     return None

@@ -22,6 +22,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from alcove.engine.context import Context
+from alcove.engine.engine import GATE_MAXMEMORY
 from alcove.engine.session import Session
 from alcove.errors import (
     KILLED,
@@ -33,13 +34,14 @@ from alcove.errors import (
     UNKILLABLE,
     WRITES_IN_READ_ONLY_CALL,
     CommandError,
+    lua_failed,
     script_failed,
     script_not_compiled,
 )
 from alcove.scripting.bridge import Bridge, hex_digest
 from alcove.scripting.bytecode import without_tail_calls
 from alcove.scripting.conversion import plain_reply, reply_of
-from alcove.scripting.shebang import Rules, parse_shebang
+from alcove.scripting.shebang import COMPATIBLE, Rules, parse_shebang
 from alcove.version import REDIS_VERSION
 
 if TYPE_CHECKING:
@@ -108,8 +110,9 @@ class Runtime:
 
     def _open(self) -> None:
         # Importing takes as long as a hundred scripts.
-        from lupa.lua51 import LuaRuntime
+        from lupa.lua51 import LuaError, LuaRuntime
 
+        self._lua_error = LuaError
         self.lua = LuaRuntime(
             encoding=None,
             unpack_returned_tuples=True,
@@ -229,14 +232,11 @@ class Runtime:
         engine = ctx.engine
         bridge = self.bridge
         session = self.session
-        bridge.read_only = read_only or rules.no_writes
-        bridge.allow_oom = rules.allow_oom or rules.no_writes
-        bridge.out_of_memory = engine.config.maxmemory != 0 and engine.space.used > engine.config.maxmemory
-        if not rules.compatible:
-            if read_only and not rules.no_writes:
-                raise CommandError(WRITES_IN_READ_ONLY_CALL)
-            if bridge.out_of_memory and not bridge.allow_oom:
-                raise CommandError(OOM_NOT_ALLOWED)
+        bridge.read_only = read_only
+        bridge.allow_oom = False
+        bridge.out_of_memory = engine.gate & GATE_MAXMEMORY != 0 and engine.space.used > engine.config.maxmemory
+        if rules is not COMPATIBLE:
+            self._apply(rules, read_only)
         session.database = session.context.keys = ctx.keys
         session.user = ctx.session.user
         self.running = name
@@ -253,6 +253,16 @@ class Runtime:
             if self.verdict is STOPPED_WITH_SERVER:
                 # SHUTDOWN NOSAVE: as if the process had ended there and then.
                 engine.space.records = []
+
+    def _apply(self, rules: Rules, read_only: bool) -> None:
+        """Heeds what a script has said of itself. Raises `CommandError` when it may not run."""
+        bridge = self.bridge
+        if read_only and not rules.no_writes:
+            raise CommandError(WRITES_IN_READ_ONLY_CALL)
+        bridge.read_only = rules.no_writes
+        bridge.allow_oom = rules.allow_oom or rules.no_writes
+        if bridge.out_of_memory and not bridge.allow_oom:
+            raise CommandError(OOM_NOT_ALLOWED)
 
     def _enter(self, runner: Any, keys: int, arguments: tuple[bytes, ...]) -> Any:
         count = len(arguments)
@@ -271,15 +281,13 @@ class Runtime:
 
     def _call(self, function: Any, *arguments: Any) -> Any:
         """Calls into Lua. What Lua cannot do, such as for want of memory, is a `CommandError`."""
-        from lupa.lua51 import LuaError, LuaMemoryError
-
         try:
             answer = function(*arguments)
-        except LuaMemoryError:
+        except self._lua_error as error:
             self.lua.gccollect()
+            if type(error) is self._lua_error:
+                raise CommandError(lua_failed(error)) from None
             raise CommandError(NO_MEMORY_IN_SCRIPT) from None
-        except LuaError as error:
-            raise CommandError(f"ERR {error}") from None
         failure = self.bridge.failure
         if failure is not None:
             self.bridge.failure = None

@@ -16,9 +16,8 @@ from alcove.quoting import split_words
 
 
 class Rules(NamedTuple):
-    """What a script has said of itself. One without a shebang is `compatible`: it has said nothing."""
+    """What a script has said of itself."""
 
-    compatible: bool = False
     no_writes: bool = False
     allow_oom: bool = False
     allow_stale: bool = False
@@ -26,8 +25,9 @@ class Rules(NamedTuple):
     allow_cross_slot_keys: bool = False
 
 
-COMPATIBLE: Final = Rules(compatible=True)
-FLAGS: Final = {name.replace("_", "-").encode(): name for name in Rules._fields if name != "compatible"}
+# Of a script without a shebang, which has said nothing: it may write, but not when there is no memory.
+COMPATIBLE: Final = Rules()
+FLAGS: Final = {name.replace("_", "-").encode(): name for name in Rules._fields}
 
 
 def rules_of_flags(flags: list[bytes]) -> Rules:
