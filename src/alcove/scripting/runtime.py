@@ -25,6 +25,10 @@ from alcove.engine.context import Context
 from alcove.engine.engine import GATE_MAXMEMORY
 from alcove.engine.session import Session
 from alcove.errors import (
+    BUSY,
+    FUNCTION_BUSY,
+    FUNCTION_KILLED,
+    FUNCTION_LOAD_TIMEOUT,
     KILLED,
     NO_MEMORY_IN_SCRIPT,
     NOT_BUSY,
@@ -106,6 +110,10 @@ class Runtime:
         self.running = b""
         self.started_us = 0
         self.verdict: str | None = None
+        # Until when it may run, 0 for as long as it wants.
+        self.deadline_us = 0
+        # The libraries of functions, which make themselves at first use.
+        self.functions: Any = None
         self._open()
 
     def _open(self) -> None:
@@ -155,6 +163,10 @@ class Runtime:
         """What a file of lua/ returns that is run with the sandbox's internals, the services, and these arguments."""
         return self._chunk(name)(self.sandbox, self.host, *arguments)
 
+    def service(self, function: Any) -> Any:
+        """A function of Python that Lua may call. It must not raise: see `Bridge`."""
+        return self.lua.globals()[b"python"][b"as_function"](function)
+
     # The cache
 
     def find(self, sha: bytes) -> Script | None:
@@ -184,7 +196,7 @@ class Runtime:
         if len(body) > MOST_SCRIPT_BYTES:
             raise CommandError(SCRIPT_TOO_LARGE)
         self.make_room(len(body))
-        compiled = self._call(self._compile, text)
+        compiled = self.call(self._compile, text)
         if type(compiled) is tuple:
             raise CommandError(script_not_compiled(compiled[1]))
         script = Script(hex_digest(body), body, compiled, rules)
@@ -276,10 +288,25 @@ class Runtime:
             for name, words in ((b"KEYS", arguments[:keys]), (b"ARGV", arguments[keys:])):
                 for start in range(0, len(words), MOST_ARGUMENTS):
                     add(name, start, *words[start : start + MOST_ARGUMENTS])
-            return self._call(runner, -1)
-        return self._call(runner, keys, *arguments)
+            return self.call(runner, -1)
+        return self.call(runner, keys, *arguments)
 
-    def _call(self, function: Any, *arguments: Any) -> Any:
+    def guarded(self, engine: Engine, runner: Any, limit_us: int) -> None:
+        """Runs what has nothing to do with the data, such as a library's code. Raises `CommandError` with the error that
+        it did not catch, or that it got when it had run for so long.
+        """
+        self.verdict = None
+        self.deadline_us = engine.clock.monotonic_us() + limit_us
+        self.bridge.begin(engine, self.session, self)
+        try:
+            answer = self.call(runner)
+        finally:
+            self.bridge.end()
+            self.deadline_us = 0
+        if type(answer) is tuple and answer[0] == ANSWER_ERROR:
+            raise CommandError(answer[1].decode("utf-8", "surrogateescape"))
+
+    def call(self, function: Any, *arguments: Any) -> Any:
         """Calls into Lua. What Lua cannot do, such as for want of memory, is a `CommandError`."""
         try:
             answer = function(*arguments)
@@ -328,19 +355,32 @@ class Runtime:
         """Asked every so many instructions: why the script is to end, or None."""
         engine = self.bridge.engine
         if self.verdict is None and engine is not None:
+            now_us = engine.clock.monotonic_us()
             limit_us = engine.config.busy_reply_threshold * 1000
-            late = limit_us and engine.clock.monotonic_us() - self.started_us > limit_us
-            if late and not engine.let_others_in():
+            if self.deadline_us:
+                self.verdict = FUNCTION_LOAD_TIMEOUT if now_us > self.deadline_us else None
+            elif limit_us and now_us - self.started_us > limit_us and not engine.let_others_in():
                 self.verdict = STOPPED_WITH_SERVER
         return None if self.verdict is None else self.verdict.encode()
 
-    def kill(self) -> None:
-        """SCRIPT KILL, while the engine lets others in. Raises `CommandError` when nothing runs, or it has written."""
+    def kill(self, is_function: bool = False) -> None:
+        """SCRIPT KILL or FUNCTION KILL, while the engine lets others in. Raises `CommandError` when nothing runs that it
+        could end, or when that has written.
+        """
         if not self.running:
             raise CommandError(NOT_BUSY)
         if self.bridge.wrote:
             raise CommandError(UNKILLABLE)
-        self.verdict = KILLED
+        if is_function != self.runs_function():
+            raise CommandError(self.busy())
+        self.verdict = FUNCTION_KILLED if is_function else KILLED
+
+    def runs_function(self) -> bool:
+        return self.functions is not None and bool(self.functions.running)
+
+    def busy(self) -> str:
+        """What other clients are told while a script runs for long."""
+        return FUNCTION_BUSY if self.runs_function() else BUSY
 
 
 def deny_attribute(owner: object, name: object, is_setting: bool) -> None:
