@@ -786,13 +786,19 @@ end
 
 -- Running
 
+-- Our own files, which scripts call into: none is the place of a script's error.
+local OURS = {}
+for _, name in ipairs({ "prelude", "arguments", "floats", "bit", "struct", "cjson", "cmsgpack", "functions" }) do
+  OURS["=" .. name] = true
+end
+
 local function position()
   local level = 3
   while true do
     local info = getinfo(level, "Sl")
     if not info then
       return nil
-    elseif info.what ~= "C" and info.source ~= "=prelude" and info.currentline > 0 then
+    elseif info.what ~= "C" and not OURS[info.source] and info.currentline > 0 then
       return info
     end
     level = level + 1
@@ -856,6 +862,12 @@ local function set_arguments(count, ...)
 end
 
 local sandbox = { freeze = freeze, globals = globals, finished = finished, handler = handler, load_text = load_text }
+
+-- Runs a function without arguments: what Python gets of its result, or of the error that it did not catch.
+function sandbox.run(body)
+  nested = 0
+  return finished(raw_xpcall(body, handler))
+end
 
 -- Begins, and goes on with, arguments that are too many for one call.
 function sandbox.begin_arguments()
