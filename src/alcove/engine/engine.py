@@ -485,6 +485,8 @@ class Engine:
                 self.show(session, command, [b"EXEC"])
         elif session.gate & IN_MULTI:
             session.queue_refused = True
+        if session.tracker is not None:
+            session.tracker.ended(command, session.in_multi)
         error = CommandError(text)
         if command is not None:
             command.rejected += 1

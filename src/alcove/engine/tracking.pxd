@@ -16,6 +16,7 @@ cdef class Tracker:
     cdef public list prefixes
 
     cpdef bint remembers(self) except -1
+    cpdef ended(self, Command command, bint in_multi)
 
 cdef class Prefix:
     cdef public dict listeners, changed
@@ -33,7 +34,7 @@ cdef class Tracking:
 
     @cython.locals(client=Session, tracker=Tracker, first=int, last=Py_ssize_t, place=Py_ssize_t)
     cpdef ran(self, Command command, list argv)
-    @cython.locals(client=Session, tracker=Tracker)
+    @cython.locals(client=Session)
     cpdef done(self, Command command)
     @cython.locals(tokens=bytes, place=Py_ssize_t)
     cdef _remember(self, bytes key, bytes token)

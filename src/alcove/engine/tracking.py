@@ -52,6 +52,14 @@ class Tracker:
             return self.caching
         return not self.broadcast and not (self.opt_out and self.caching)
 
+    def ended(self, command: Command | None, in_multi: bool) -> None:
+        """After a command, known or not, that was no CLIENT: an exception for it holds no longer.
+
+        That for a transaction ends with the transaction.
+        """
+        if not in_multi and not (command is not None and command.name.startswith("client|")):
+            self.caching = False
+
 
 class Prefix:
     """Who hears of the keys with a prefix, and which of them have changed in this turn, by whose hand."""
@@ -138,17 +146,11 @@ class Tracking:
                 self._remember(argv[place], tracker.token)
 
     def done(self, command: Command) -> None:
-        """The present client's command has come to its end, and an exception for it holds no longer.
-
-        That for a transaction ends with the transaction, and the commands of CLIENT do not count.
-        """
+        """The present client's command has come to its end."""
         client = self.client
         self.end((None, []))
-        tracker = None if client is None else client.tracker
-        if client is None or tracker is None:
-            return
-        if not client.in_multi and (command.container is None or command.container.name != "client"):
-            tracker.caching = False
+        if client is not None and client.tracker is not None:
+            client.tracker.ended(command, client.in_multi)
 
     def begin(self, session: Session) -> tuple[Session | None, list[tuple[Tracker, Push]]]:
         """What happens until `end`, which is to be given what this returns, is a session's doing."""
