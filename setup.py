@@ -53,6 +53,7 @@ COMPILED = [
     "alcove.engine.context",
     "alcove.engine.declaration",
     "alcove.engine.engine",
+    "alcove.engine.eviction",
     "alcove.engine.glob",
     "alcove.engine.histogram",
     "alcove.engine.keyspace",

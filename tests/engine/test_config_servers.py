@@ -104,8 +104,8 @@ WRAPPED = {
 }
 # Bounds and words that a newer release changed.
 CHANGED = {
-    "redis-server": {"loglevel", "maxmemory-samples", "notify-keyspace-events"},
-    "valkey-server": {"cluster-announce-human-nodename", "notify-keyspace-events"},
+    "redis-server": {"loglevel", "maxmemory-policy", "maxmemory-samples", "notify-keyspace-events"},
+    "valkey-server": {"cluster-announce-human-nodename", "maxmemory-policy", "notify-keyspace-events"},
 }
 
 WORDS = """

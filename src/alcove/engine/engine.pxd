@@ -4,6 +4,7 @@ from alcove.engine.channels cimport Channels
 from alcove.engine.clock cimport Clock
 from alcove.engine.context cimport Context
 from alcove.engine.declaration cimport Command, Registry
+from alcove.engine.eviction cimport Eviction
 from alcove.engine.keyspace cimport Database, Keyspace
 from alcove.engine.lock cimport EngineLock
 from alcove.engine.notifications cimport Notifications
@@ -25,6 +26,8 @@ cdef class Engine:
     cdef readonly Notifications notifications
     cdef readonly Tracking tracking
     cdef readonly object monitors, slowlog, latency
+    cdef readonly Eviction eviction
+    cdef readonly bint out_of_memory, reads_touch
     cdef readonly dict sessions
     cdef readonly list sinks
     cdef readonly dict info_sections

@@ -38,6 +38,7 @@ from alcove.engine.declaration import (
     Command,
     Registry,
 )
+from alcove.engine.eviction import Eviction
 from alcove.engine.keyspace import NEVER_MS, Database, Keyspace
 from alcove.engine.latency import LatencyMonitor
 from alcove.engine.lock import EngineLock
@@ -115,6 +116,9 @@ class Engine:
         self.monitors = Monitors()
         self.slowlog = SlowLog(self.config)
         self.latency = LatencyMonitor(self.config, self.clock)
+        self.eviction = Eviction(self.space, self.config, self.clock, self.latency)
+        # Whether the data had outgrown `maxmemory` when the last command came, with nothing to evict.
+        self.out_of_memory = False
         self.notifications = Notifications(self.space, self.channels)
         self.sessions: dict[int, Session] = {}
         self.tracking = Tracking(self.space, self.sessions)
@@ -164,6 +168,7 @@ class Engine:
         self.config.watch("slowlog-log-slower-than slowlog-max-len latency-monitor-threshold", self._set_notable)
         self.config.watch("latency-tracking", self._tracking_changed)
         self.config.watch("maxmemory maxmemory-policy lfu-log-factor lfu-decay-time", self._maxmemory_changed)
+        self.config.watch("maxmemory-samples maxmemory-eviction-tenacity", self.eviction.configure)
         self.config.watch("notify-keyspace-events tracking-table-max-keys", self._watchers_changed)
         self._watchers_changed()
         self._limits_changed()
@@ -189,6 +194,11 @@ class Engine:
     def _maxmemory_changed(self) -> None:
         self.gate = self.gate & ~GATE_MAXMEMORY | (GATE_MAXMEMORY if self.config.maxmemory else 0)
         self.space.lfu = "lfu" in self.config.maxmemory_policy
+        # Where it counts when keys changed, reading leaves no trace.
+        self.reads_touch = self.space.touching = "lrm" not in self.config.maxmemory_policy
+        self.eviction.configure()
+        self.out_of_memory = False
+        self.space.sooner = True
         self.space.lfu_log_factor = self.config.lfu_log_factor
         self.space.lfu_decay_time = self.config.lfu_decay_time
 
@@ -313,7 +323,7 @@ class Engine:
         try:
             reply = self.run(session, command, argv)
             space = self.space
-            space.touching = True
+            space.touching = self.reads_touch
             if command.sliced:
                 reply = self._first_slice(session, reply)
             if space.records:
@@ -502,8 +512,10 @@ class Engine:
         gate = session.gate
         if gate & UNAUTHENTICATED and not flags & NO_AUTH:
             return self._refuse(session, command, NO_AUTH_TEXT)
-        if self.gate & GATE_MAXMEMORY and flags & DENYOOM and self.space.used > self.config.maxmemory:
-            return self._refuse(session, command, OUT_OF_MEMORY)
+        if self.gate & GATE_MAXMEMORY and not self.gate & GATE_LOADING:
+            self._make_room()
+            if self.out_of_memory and self._needs_memory(session, command):
+                return self._refuse(session, command, OUT_OF_MEMORY)
         if gate & SUBSCRIBER and session.protocol == 2 and command.name not in SUBSCRIBER_COMMANDS:
             return self._refuse(session, command, not_while_subscribed(command.name))
         if self.gate & GATE_MISCONF and (command.name == "ping" or self._writes(session, command)):
@@ -519,8 +531,22 @@ class Engine:
                 return self._refuse(session, command, NOT_IN_MULTI)
             session.queue.append((command, argv))
             return QUEUED
-        self.space.touching = not gate & NO_TOUCH or command.name == "touch"
+        self.space.touching = self.reads_touch and (not gate & NO_TOUCH or command.name == "touch")
         return None
+
+    def _make_room(self) -> None:
+        """Evicts what there is too much of, as far as there is time."""
+        self.out_of_memory = self.space.used > self.eviction.limit and not self.eviction.make_room()
+        if self.space.records:
+            self._commit_singly()
+
+    def _needs_memory(self, session: Session, command: Command) -> bool:
+        """Whether a command may grow the data, as any does that is queued, or what EXEC would run."""
+        if command.name == "exec":
+            return any(queued.flags & DENYOOM for queued, _ in session.queue)
+        if session.gate & IN_MULTI:
+            return command.name not in ENDING_COMMANDS
+        return bool(command.flags & DENYOOM)
 
     def _writes(self, session: Session, command: Command) -> bool:
         """Whether a command may write, or what EXEC would run."""
@@ -678,6 +704,8 @@ class Engine:
             self.space.now_ms = self.now_us // 1000
             self._end_waits(started_us)
             done = self._expire(in_time)
+            if self.gate & GATE_MAXMEMORY:
+                done = self.eviction.go_on(started_us + SLICE_US) and done
             self._commit_singly()
             done = self._run_slices(in_time) and done
         done = self.space.bury(in_time) and done
@@ -745,6 +773,7 @@ class Engine:
     def reset_statistics(self) -> None:
         """CONFIG RESETSTAT."""
         self.space.hits = self.space.misses = self.space.expired = 0
+        self.eviction.evicted = self.eviction.exceeded_us = 0
         self.connections_received = self.commands_processed = self.unexpected_errors = 0
         self.error_counts.clear()
         for command in self.registry:
@@ -772,6 +801,7 @@ def go_on() -> bool:
 SUBSCRIBER_COMMANDS = frozenset(
     ["ping", "subscribe", "ssubscribe", "unsubscribe", "sunsubscribe", "psubscribe", "punsubscribe", "quit", "reset"]
 )
+ENDING_COMMANDS = frozenset(["exec", "discard", "quit", "reset"])
 MULTI_COMMANDS = frozenset(["exec", "discard", "multi", "watch", "quit", "reset"])
 
 

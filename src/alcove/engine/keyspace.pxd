@@ -3,7 +3,7 @@ cimport cython
 from alcove.engine.table cimport Entry, Table
 from alcove.types.limits cimport Limits
 
-cdef int EXPIRED, GENERIC, HASH, MISS, NEW, OVERWRITTEN, TYPE_CHANGED
+cdef int EVICTED, EXPIRED, GENERIC, HASH, MISS, NEW, OVERWRITTEN, TYPE_CHANGED
 cdef Py_ssize_t ENTRY_BYTES, BYTES_HEADER, DRAINED_AT_ONCE
 
 cdef class Keyspace:
@@ -70,6 +70,7 @@ cdef class Database:
     cpdef detach(self, Entry entry)
     cpdef unlink(self, Entry entry)
     cpdef expire(self, Entry entry)
+    cpdef evict(self, Entry entry)
     cpdef set_deadline(self, Entry entry, long long expire_ms)
 
 cpdef Py_ssize_t footprint_of(Entry entry)

@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from alcove.engine.events import EXPIRED, GENERIC, HASH, MISS, NEW, OVERWRITTEN, TYPE_CHANGED
+from alcove.engine.events import EVICTED, EXPIRED, GENERIC, HASH, MISS, NEW, OVERWRITTEN, TYPE_CHANGED
 from alcove.engine.table import Entry, Table
 from alcove.errors import WRONG_TYPE, CommandError
 from alcove.types.limits import Limits
@@ -445,6 +445,16 @@ class Database:
             space.records.append((self.number, [b"DEL", key]))
         self.notify(EXPIRED, b"expired", key)
         self.signal(key)
+
+    def evict(self, entry: Entry) -> None:
+        """Removes an entry to make room, and records the deletion."""
+        space = self.space
+        key = entry.key
+        self.detach(entry)
+        if space.recording:
+            space.records.append((self.number, [b"DEL", key]))
+        self.signal(key)
+        self.notify(EVICTED, b"evicted", key)
 
     def set_deadline(self, entry: Entry, expire_ms: int) -> None:
         """Sets the Unix time in milliseconds at which an entry expires, 0 for never. The caller signals the write."""

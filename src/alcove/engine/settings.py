@@ -49,7 +49,10 @@ MB: Final = 1024 * KB
 GB: Final = 1024 * MB
 
 _FACILITIES = "user local0 local1 local2 local3 local4 local5 local6 local7"
-_POLICIES = "volatile-lru volatile-lfu volatile-random volatile-ttl allkeys-lru allkeys-lfu allkeys-random noeviction"
+_POLICIES = (
+    "volatile-lru volatile-lfu volatile-random volatile-ttl allkeys-lru allkeys-lfu allkeys-random noeviction "
+    "volatile-lrm allkeys-lrm"
+)
 _LIMITS = BufferLimits(
     normal=BufferLimit(0, 0, 0),
     replica=BufferLimit(256 * MB, 64 * MB, 60),

@@ -32,6 +32,8 @@ cdef class Table:
     cpdef int set_deadline(self, Entry entry, long long expire_ms) except -1
     cpdef int set_field_deadline(self, Entry entry, long long field_ms) except -1
     cpdef long long next_deadline(self) noexcept
+    cpdef Entry timed(self, Py_ssize_t place)
+    cpdef Entry soonest(self)
     cpdef Entry due(self, long long now_ms)
     cpdef bint drain(self, Py_ssize_t count) except -1
     cdef int enter(self, Entry entry) except -1

@@ -88,6 +88,17 @@ class Table:
         """When the first node surfaces, 0 when there is none."""
         return self._when[0] if self._when else 0
 
+    def timed(self, place: int) -> Entry:
+        """The entry whose node has this place in the heap, of `volatile` ones."""
+        return self._who[place]
+
+    def soonest(self) -> Entry:
+        """The entry of which the key or a field expires first; there must be one."""
+        while (when := _deadline(self._who[0])) > self._when[0]:
+            self._when[0] = when
+            self._sift_down(0)
+        return self._who[0]
+
     def due(self, now_ms: int) -> Entry | None:
         """An entry of which the key or a field has reached its deadline, for the caller to see to.
 

@@ -133,6 +133,26 @@ cdef class Table:
         """When the first node surfaces, 0 when there is none."""
         return self.timers[0].when if self.timers_used else 0
 
+    cpdef Entry timed(self, Py_ssize_t place):
+        """The entry whose node has this place in the heap, of `volatile` ones."""
+        if not 0 <= place < self.timers_used:
+            raise IndexError(place)
+        return <Entry>self.timers[place].who
+
+    cpdef Entry soonest(self):
+        """The entry of which the key or a field expires first; there must be one."""
+        cdef Entry entry
+        cdef long long when
+        if self.timers_used == 0:
+            raise IndexError(0)
+        while True:
+            entry = <Entry>self.timers[0].who
+            when = deadline(entry)
+            if when <= self.timers[0].when:
+                return entry
+            self.timers[0].when = when
+            self.sift_down(0)
+
     cpdef Entry due(self, long long now_ms):
         """An entry of which the key or a field has reached its deadline, for the caller to see to.
 

@@ -1,0 +1,225 @@
+"""Eviction: which keys go when the data has outgrown `maxmemory`.
+
+The policies rank keys by when they were used last (LRU), changed last (LRM), how often they are used (LFU), or when
+they expire (TTL). The best victim is not searched for among all keys: a few are sampled, and the best of all samples so
+far wait in a small pool, so that the next victim comes from the worst fraction of what has been seen. A pool of sixteen
+with five samples a turn is the real server's, and comes near to the exact order.
+"""
+
+from __future__ import annotations
+
+import random
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+from alcove.engine.clock import Clock
+from alcove.engine.config import Config
+from alcove.engine.latency import LatencyMonitor
+from alcove.numeric import INT64_MAX
+
+if TYPE_CHECKING:
+    from alcove.engine.keyspace import Database, Keyspace
+    from alcove.engine.table import Entry, Table
+
+# How many candidates wait to be evicted.
+POOL_SIZE = 16
+# How many keys are evicted between two looks at the clock.
+STRETCH = 16
+# How many entries with deadlines are looked at to find one whose deadline is the key's own, not that of a field.
+TRIES = 16
+
+# What a policy goes by.
+RECENCY = 1
+FREQUENCY = 2
+DEADLINE = 3
+CHANCE = 4
+CRITERIA: Final = {"lru": RECENCY, "lrm": RECENCY, "lfu": FREQUENCY, "ttl": DEADLINE, "random": CHANCE}
+
+# C variables of the compiled build.
+_chance = random.random
+
+# A key and how good a victim it was when it was sampled: the higher, the better.
+Candidate: TypeAlias = "tuple[int, Database, bytes]"
+
+
+class Eviction:
+    """Makes room in one engine's keyspace, whose lock is held in every method."""
+
+    def __init__(self, space: Keyspace, config: Config, clock: Clock, latency: LatencyMonitor) -> None:
+        self.space = space
+        self.config = config
+        self.clock = clock
+        self.latency = latency
+        self.evicted = 0
+        # For how many microseconds in all there was more than `maxmemory`, and since when there is now, 0 for not.
+        self.exceeded_us = 0
+        self.exceeded_since_us = 0
+        # Best victim last.
+        self.pool: list[Candidate] = []
+        # The database that a victim chosen by chance comes from next.
+        self.turn = 0
+        self.configure()
+
+    def configure(self) -> None:
+        """Takes over the settings."""
+        policy = self.config.maxmemory_policy
+        scope, _, criterion = policy.partition("-")
+        self.limit = min(self.config.maxmemory, INT64_MAX)
+        self.criterion = CRITERIA.get(criterion, 0)
+        self.volatile = scope == "volatile"
+        self.samples = self.config.maxmemory_samples
+        self.time_us = time_limit_us(self.config.maxmemory_eviction_tenacity)
+        self.pool = []
+        self.fits()
+
+    # Making room
+
+    def fits(self) -> bool:
+        """Whether there is no more than `maxmemory`; keeps count of the time for which there is."""
+        if not self.limit or self.space.used <= self.limit:
+            if self.exceeded_since_us:
+                self.exceeded_us += self.clock.monotonic_us() - self.exceeded_since_us
+                self.exceeded_since_us = 0
+            return True
+        if not self.exceeded_since_us:
+            self.exceeded_since_us = self.clock.monotonic_us()
+        return False
+
+    def current_exceeded_us(self) -> int:
+        """For how long there has been more than `maxmemory`."""
+        return self.clock.monotonic_us() - self.exceeded_since_us if self.exceeded_since_us else 0
+
+    def make_room(self) -> bool:
+        """Before a command: evicts until the data fits, or the time for that is over and housekeeping goes on.
+
+        False if there is too much, and nothing that could be evicted.
+        """
+        if not self.criterion:
+            return self.fits()
+        started_us = self.clock.monotonic_us()
+        found = self.evict(started_us + self.time_us)
+        self.latency.add("eviction-cycle", (self.clock.monotonic_us() - started_us) // 1000)
+        if self.fits():
+            return True
+        self.space.sooner = True
+        return found
+
+    def go_on(self, deadline_us: int) -> bool:
+        """Between commands: evicts until then on the monotonic clock. True when there is nothing left to do."""
+        if self.fits() or not self.criterion:
+            return True
+        found = self.evict(deadline_us)
+        return self.fits() or not found
+
+    def evict(self, deadline_us: int) -> bool:
+        """Evicts one key after the other until the data fits or time is over; False when there is none to evict."""
+        count = 0
+        while self.space.used > self.limit:
+            if count == STRETCH:
+                if self.clock.monotonic_us() >= deadline_us:
+                    return True
+                count = 0
+            if not self.evict_one():
+                return False
+            count += 1
+        return True
+
+    def evict_one(self) -> bool:
+        found = self.by_chance() if self.criterion == CHANCE else self.best()
+        if found is None:
+            return False
+        database, entry = found
+        if self.config.latency_monitor_threshold:
+            started_us = self.clock.monotonic_us()
+            database.evict(entry)
+            self.latency.add("eviction-del", (self.clock.monotonic_us() - started_us) // 1000)
+        else:
+            database.evict(entry)
+        self.evicted += 1
+        return True
+
+    # Choosing
+
+    def by_chance(self) -> tuple[Database, Entry] | None:
+        """Any key, from one database after the other."""
+        databases = self.space.databases
+        for _ in range(len(databases)):
+            self.turn = (self.turn + 1) % len(databases)
+            database = databases[self.turn]
+            entry = self.sample(database.table, 0, 1)
+            if entry is not None:
+                return database, entry
+        return None
+
+    def best(self) -> tuple[Database, Entry] | None:
+        """The best victim that is known after taking more samples; None if there is none at all."""
+        pool = self.pool
+        while True:
+            for database in self.space.databases:
+                if len(database.table):
+                    self.take_samples(database)
+            if not pool:
+                return None
+            while pool:
+                score, database, key = pool.pop()
+                entry = database.table.get(key)
+                # It may be gone by now, or have been used.
+                if entry is not None and (entry.expire_ms or not self.volatile) and self.score(entry) >= score:
+                    return database, entry
+
+    def take_samples(self, database: Database) -> None:
+        """Enters the best of some keys of a database into the pool."""
+        table = database.table
+        pool = self.pool
+        samples = min(self.samples, len(table))
+        for number in range(samples):
+            entry = self.sample(table, number, samples)
+            if entry is None:
+                return
+            score = self.score(entry)
+            if len(pool) == POOL_SIZE:
+                if score <= pool[0][0]:
+                    continue
+                del pool[0]
+            place = len(pool)
+            # Those that are as good came first, perhaps from other databases, and go first.
+            while place > 0 and pool[place - 1][0] >= score:
+                place -= 1
+            pool.insert(place, (score, database, entry.key))
+
+    def sample(self, table: Table, number: int, samples: int) -> Entry | None:
+        """A key by chance that the policy may evict, or None if there seems to be none.
+
+        Each of several samples comes from a part of its own, so that all are different. For a policy that goes by
+        deadlines the first one is the key with the soonest, which the table knows.
+        """
+        count = table.volatile if self.volatile else len(table)
+        if not count:
+            return None
+        place = int((number + _chance()) * count / samples)
+        if not self.volatile:
+            return table.at(place)
+        entry = table.soonest() if self.criterion == DEADLINE and number == 0 else table.timed(place)
+        tries = TRIES
+        while not entry.expire_ms and tries:
+            # It is a field of the hash that has a deadline.
+            entry = table.timed(int(_chance() * count))
+            tries -= 1
+        return entry if entry.expire_ms else None
+
+    def score(self, entry: Entry) -> int:
+        """How good a victim an entry is; it does not depend on the time at which it is asked, but for LFU."""
+        if self.criterion == FREQUENCY:
+            return 255 - self.space.lfu_counter(entry.access)
+        if self.criterion == DEADLINE:
+            return -entry.expire_ms
+        return -entry.access
+
+
+def time_limit_us(tenacity: int) -> int:
+    """How long eviction may keep a command waiting: half a millisecond at 10, then 15% more each, for ever at 100.
+
+    Source: `maxmemory-eviction-tenacity` in the redis.conf of the real servers.
+    """
+    if tenacity <= 10:
+        return 50 * tenacity
+    return int(500 * 1.15 ** (tenacity - 10)) if tenacity < 100 else 2**62
