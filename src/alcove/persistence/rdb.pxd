@@ -58,3 +58,4 @@ cdef class RdbReader:
     @cython.locals(decoder=Decoder)
     cdef object _opcode(self, int kind)
     cdef object _finish(self)
+    cdef bint _is_more(self) except -1

@@ -363,11 +363,21 @@ class RdbReader:
     def _finish(self) -> None:
         self._ended = True
         if self.version < _FIRST_WITH_CHECKSUM:
+            # What such a file has no room for is a checksum: its version was damaged.
+            if self._is_more():
+                raise Malformed(f"more behind the end of a file of version {self.version}")
             return
         found = self._decoder.checksum()
         said = int.from_bytes(self._decoder.raw(8), "little")
         if self._checksum and said not in (0, found):
             raise Malformed(f"wrong checksum {said:016x} instead of {found:016x}")
+
+    def _is_more(self) -> bool:
+        try:
+            self._decoder.byte()
+        except Truncated:
+            return False
+        return True
 
 
 def _deadline(expire_ms: int) -> int:
