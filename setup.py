@@ -73,6 +73,7 @@ COMPILED = [
     "alcove.server.connection",
     "alcove.server.loop",
     "alcove.types.bits",
+    "alcove.types.container",
     "alcove.types.dense_map",
     "alcove.types.geohash",
     "alcove.types.hash",

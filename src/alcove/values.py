@@ -22,6 +22,7 @@ protocols apart; handlers never do.
 | `dict`         | array, flattened            | map                 |
 | `Mapped`       | array, flattened            | map                 |
 | `Keyed`        | array of two-arrays         | map                 |
+| `FlatMap`      | array                       | map                 |
 | `Push`         | array                       | push                |
 | `Replies`      | each by itself, in a row    | as RESP2            |
 | `CommandError` | error                       | error               |
@@ -77,6 +78,12 @@ class Mapped(list[Any]):
 
 class Keyed(list[Any]):
     """A list of pairs, each a list or tuple: a key and what was found there. A key may come twice."""
+
+    __slots__ = ()
+
+
+class FlatMap(list[Any]):
+    """A map as a list in which every value follows its key; a key may not come twice."""
 
     __slots__ = ()
 

@@ -19,7 +19,7 @@ from alcove.protocol.output import OutputBuffer
 from alcove.protocol.replies import ReplyReader
 from alcove.protocol.shape import decoder, shape
 from alcove.protocol.writer import ReplyWriter
-from alcove.values import NO_REPLY, NULL_ARRAY, OK, BigNumber, Decimal, Members, Pairs, Push, Status, Verbatim
+from alcove.values import NO_REPLY, NULL_ARRAY, OK, BigNumber, Decimal, FlatMap, Members, Pairs, Push, Status, Verbatim
 
 TEXT = st.binary(max_size=20) | st.text(max_size=10).map(str.encode)
 LINE = TEXT.map(lambda data: data.replace(b"\r", b"").replace(b"\n", b""))
@@ -61,6 +61,7 @@ VALUES = st.recursive(
         st.lists(inner, max_size=4).map(Members),
         st.lists(st.tuples(inner, inner), max_size=3).map(Pairs),
         st.dictionaries(SCALARS, inner, max_size=3),
+        st.dictionaries(SCALARS, inner, max_size=3).map(lambda each: FlatMap(flattened(each.items()))),
     ),
     max_leaves=12,
 )
@@ -94,6 +95,8 @@ def on_the_wire(value: Any, resp3: bool) -> Any:
         if resp3:
             return {on_the_wire(key, True): on_the_wire(element, True) for key, element in value.items()}
         return [on_the_wire(element, False) for element in flattened(value.items())]
+    if isinstance(value, FlatMap) and resp3:
+        return on_the_wire(dict(zip(value[::2], value[1::2], strict=True)), True)
     if isinstance(value, Pairs) and not resp3:
         return [on_the_wire(element, False) for element in flattened(value)]
     if isinstance(value, (list, tuple)):

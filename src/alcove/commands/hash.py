@@ -27,7 +27,7 @@ from alcove.errors import (
 )
 from alcove.numeric import INT64_MAX, INT64_MIN, add_long_double, parse_int, parse_long_double
 from alcove.types.hash import Hash
-from alcove.values import OK, Pairs
+from alcove.values import OK, FlatMap, Pairs
 
 # Read by every write: a C integer in the compiled build.
 _HASH = events.HASH
@@ -62,10 +62,10 @@ def hmget(ctx: Context, key: bytes, *fields: bytes) -> list[bytes | None]:
     complexity="O(N) where N is the size of the hash.",
     tips="nondeterministic_output_order",
 )
-def hgetall(ctx: Context, key: bytes) -> dict[bytes, bytes]:
+def hgetall(ctx: Context, key: bytes) -> FlatMap:
     """Returns all fields and values in a hash."""
     value: Hash | None = ctx.keys.read(key, Hash)
-    return {} if value is None else value.to_dict()
+    return FlatMap() if value is None else FlatMap(value.items())
 
 
 @command(

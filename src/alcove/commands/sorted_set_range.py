@@ -217,7 +217,11 @@ def select(
 )
 def zrange(ctx: Context, key: bytes, start: bytes, stop: bytes, *options: bytes) -> object:
     """Returns members in a sorted set within a range of indexes."""
-    return select(ctx, key, start, stop, options)
+    if options:
+        return select(ctx, key, start, stop, options)
+    first, last = parse_int(start), parse_int(stop)
+    zset: SortedSet | None = ctx.keys.read(key, SortedSet)
+    return [] if zset is None else zset.members_between(first, last)
 
 
 @command(

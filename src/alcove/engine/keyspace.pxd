@@ -1,11 +1,13 @@
 cimport cython
 
 from alcove.engine.table cimport Entry, Table
+from alcove.types.container cimport Container
 from alcove.types.limits cimport Limits
 
 cdef int EVICTED, EXPIRED, GENERIC, HASH, MISS, NEW, OVERWRITTEN, TYPE_CHANGED
 cdef Py_ssize_t ENTRY_BYTES, BYTES_HEADER, DRAINED_AT_ONCE
 
+@cython.final
 cdef class Keyspace:
     cdef public Limits limits
     cdef public long long now_ms, dirty, hits, misses, expired, used, wake_ms
@@ -22,7 +24,10 @@ cdef class Keyspace:
 
     cpdef dispose(self, object value)
     cpdef wake_by(self, long long when_ms)
+    @cython.locals(first="long long", deadline="long long", database=Database)
+    cpdef long long next_deadline(self)
 
+@cython.final
 cdef class Database:
     cdef readonly Keyspace space
     cdef readonly int number
@@ -57,7 +62,7 @@ cdef class Database:
     cpdef written(self, Entry entry, int event_class, bytes event, long long count)
     @cython.locals(entry=Entry)
     cpdef noted(self, bytes key, int event_class, bytes event, long long count=*)
-    @cython.locals(space=Keyspace, size=Py_ssize_t)
+    @cython.locals(space=Keyspace, size=Py_ssize_t, container=Container)
     cdef settle(self, Entry entry, int event_class, bytes event, long long count)
     cdef account(self, long long size)
     cpdef signal(self, bytes key)

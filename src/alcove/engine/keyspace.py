@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from alcove.engine.events import EVICTED, EXPIRED, GENERIC, HASH, MISS, NEW, OVERWRITTEN, TYPE_CHANGED
 from alcove.engine.table import Entry, Table
 from alcove.errors import WRONG_TYPE, CommandError
+from alcove.types.container import Container
 from alcove.types.limits import Limits
 
 if TYPE_CHECKING:
@@ -330,7 +331,8 @@ class Database:
         if type(value) is bytes or type(value) is bytearray:
             size = BYTES_HEADER + len(value)
         else:
-            size = value.footprint()
+            container: Container = value
+            size = container.footprint()
         self.account(size - entry.size)
         entry.size = size
         space.dirty += count

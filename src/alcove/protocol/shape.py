@@ -16,6 +16,7 @@ from alcove.values import (
     NULL_ARRAY,
     BigNumber,
     Decimal,
+    FlatMap,
     Keyed,
     Mapped,
     Members,
@@ -84,6 +85,10 @@ def _shape(value: Any, resp3: bool, decode: Decode, parse_error: ParseError, dep
     if kind is Keyed or kind is Mapped:
         if resp3:
             return _map(value, decode, parse_error, depth)
+        return _elements(value, resp3, decode, parse_error, depth)
+    if kind is FlatMap:
+        if resp3:
+            return _map(zip(value[::2], value[1::2], strict=True), decode, parse_error, depth)
         return _elements(value, resp3, decode, parse_error, depth)
     if kind is float:
         return value if resp3 else _text(format_double(value), decode)

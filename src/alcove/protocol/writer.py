@@ -17,6 +17,7 @@ from alcove.values import (
     NULL_ARRAY,
     BigNumber,
     Decimal,
+    FlatMap,
     Keyed,
     Mapped,
     Members,
@@ -65,7 +66,7 @@ class ReplyWriter:
         out = self.out
         resp3 = self.protocol == 3
         kind = type(value)
-        if kind is list or kind is tuple:
+        if isinstance(value, list) or isinstance(value, tuple) or isinstance(value, dict):  # noqa: SIM101 (as C tests them)
             return False
         if kind is float:
             if resp3:
@@ -152,6 +153,11 @@ class ReplyWriter:
             else:
                 count *= 2
             elements = chain.from_iterable(value.items())
+        elif kind is FlatMap:
+            if resp3:
+                sign = b"%"
+                count //= 2
+            elements = iter(value)
         elif kind is Members or kind is Push:
             if resp3:
                 sign = b"~" if kind is Members else b">"

@@ -18,6 +18,7 @@ from alcove.values import (
     NULL_ARRAY,
     BigNumber,
     Decimal,
+    FlatMap,
     Keyed,
     Mapped,
     Members,
@@ -138,9 +139,12 @@ def _add_elements(tokens: list[Any], value: Any, kind: type, resp3: bool) -> Non
     elif kind is Pairs and not resp3:
         elements = _flattened(value)
         count *= 2
+    elif kind is FlatMap and resp3:
+        sign = MAP
+        count //= 2
     elif kind is Members and resp3:
         sign = SET
-    elif kind not in (list, tuple, Members, Pairs, Keyed, Push, Replies):
+    elif kind not in (list, tuple, Members, FlatMap, Pairs, Keyed, Push, Replies):
         raise TypeError(f"no script can hold a {kind.__name__}")
     tokens += (sign, count)
     for element in elements:

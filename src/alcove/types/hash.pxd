@@ -1,10 +1,11 @@
+from alcove.types.container cimport Container
 from alcove.types.dense_map cimport ByteMap
 from alcove.types.limits cimport Limits
 from alcove.types.listpack cimport Listpack
 from alcove.types.sorted_set cimport SortedSet
 cimport cython
 
-cdef class Hash:
+cdef class Hash(Container):
     cdef Limits _limits
     cdef Listpack _pack
     cdef ByteMap _table
@@ -29,8 +30,8 @@ cdef class Hash:
     cpdef bytes value_at(self, Py_ssize_t position)
     cpdef list fields(self)
     cpdef list values(self)
-    @cython.locals(position=Py_ssize_t, flat=list)
-    cpdef dict to_dict(self)
+    @cython.locals(position=Py_ssize_t, found=list)
+    cpdef list items(self)
     cpdef expect(self, Py_ssize_t number)
     cpdef long long deadline(self, bytes field) except -1
     cpdef list deadlines(self)

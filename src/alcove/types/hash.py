@@ -9,6 +9,7 @@ those due are found without a search. A hash without deadlines has no such set a
 
 from __future__ import annotations
 
+from alcove.types.container import Container
 from alcove.types.dense_map import ByteMap
 from alcove.types.limits import Limits
 from alcove.types.listpack import Listpack
@@ -18,7 +19,7 @@ from alcove.types.untracked import untrack
 _OBJECT_BYTES = 96
 
 
-class Hash:
+class Hash(Container):
     """A hash; `_pack` holds fields and values by turns until there is a `_table`.
 
     `next_deadline` is when the first field expires, in Unix milliseconds; 0 when none does.
@@ -110,16 +111,14 @@ class Hash:
         """All values, by position."""
         return self._pack.items()[1::2] if self._table is None else self._table.values()
 
-    def to_dict(self) -> dict[bytes, bytes]:
-        """All fields with their values, by position."""
-        found: dict[bytes, bytes] = {}
+    def items(self) -> list[bytes]:
+        """All fields, each before its value, by position."""
         if self._table is None:
-            flat = self._pack.items()
-            for position in range(0, len(flat), 2):
-                found[flat[position]] = flat[position + 1]
-        else:
-            for position in range(len(self._table)):
-                found[self._table.key_at(position)] = self._table.value_at(position)
+            return self._pack.items()
+        found: list[bytes] = []
+        for position in range(len(self._table)):
+            found.append(self._table.key_at(position))
+            found.append(self._table.value_at(position))
         return found
 
     def expect(self, number: int) -> None:
@@ -257,10 +256,11 @@ class Hash:
             assert self._pack is _NO_PACK
         self._pack._check()
         assert len(self._pack) % 2 == 0
-        fields = self.fields()
-        assert len(fields) == len(self.values()) == len(self) == len(set(fields))
-        assert dict(zip(fields, self.values(), strict=True)) == self.to_dict()
-        assert all(self.get(field) == value for field, value in self.to_dict().items())
+        fields, values, items = self.fields(), self.values(), self.items()
+        assert len(fields) == len(values) == len(self) == len(set(fields))
+        assert fields == items[::2]
+        assert values == items[1::2]
+        assert all(self.get(field) == value for field, value in zip(fields, values, strict=True))
         if self._deadlines is None:
             assert self.next_deadline == 0
             return

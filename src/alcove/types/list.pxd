@@ -1,5 +1,6 @@
 from libc.stdint cimport int64_t, uint32_t
 
+from alcove.types.container cimport Container
 from alcove.types.limits cimport Limits
 from alcove.types.listpack cimport Listpack, Pack
 
@@ -9,7 +10,7 @@ cdef struct Node:
     Pack pack
     int64_t start
 
-cdef class List:
+cdef class List(Container):
     cdef Limits limits
     # The nodes are nodes[first:last]; room is kept on both sides.
     cdef Node *nodes
@@ -65,6 +66,6 @@ cdef class List:
     cpdef object load_pack(self, Listpack pack)
     cpdef object load_plain(self, bytes value)
     cpdef object loaded(self)
-    cpdef Py_ssize_t footprint(self) noexcept
+    cpdef Py_ssize_t footprint(self) except -1
     cpdef bint drain(self, Py_ssize_t number) noexcept
     cpdef List copy(self)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from alcove.types.container import Container
 from alcove.types.limits import Limits
 from alcove.types.listpack import Listpack
 from alcove.types.untracked import untrack
@@ -22,7 +23,7 @@ FIRST_KILOBYTES = 4096
 LARGEST_FILL = 32767
 
 
-class List:
+class List(Container):
     """A list; `encoding` is `listpack` while one small node is enough."""
 
     type_name = b"list"

@@ -11,6 +11,7 @@ from cpython.mem cimport PyMem_RawFree, PyMem_RawMalloc
 from libc.stdint cimport int64_t, uint32_t
 from libc.string cimport memcpy, memmove, memset
 
+from alcove.types.container cimport Container
 from alcove.types.limits cimport Limits
 from alcove.types.listpack cimport (
     Listpack, Pack, pack_append, pack_bytes, pack_clear, pack_collect, pack_copy, pack_delete, pack_find, pack_get, pack_insert,
@@ -33,7 +34,7 @@ cdef enum:
 cdef Py_ssize_t LARGEST_ELEMENT = 0xFFFE0000
 
 
-cdef class List:
+cdef class List(Container):
     """A list; `encoding` is `listpack` while one small node is enough."""
 
     type_name = b"list"
@@ -519,7 +520,7 @@ cdef class List:
         """Decides on the encoding of a list made of saved nodes."""
         self.shrunk(False)
 
-    cpdef Py_ssize_t footprint(self) noexcept:
+    cpdef Py_ssize_t footprint(self) except -1:
         """Bytes of memory, this object's own included."""
         return OBJECT_BYTES + self.capacity * sizeof(Node) + self.node_bytes
 

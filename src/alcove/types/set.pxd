@@ -1,10 +1,11 @@
+from alcove.types.container cimport Container
 from alcove.types.dense_map cimport DenseSet
 from alcove.types.intset cimport IntSet
 from alcove.types.limits cimport Limits
 from alcove.types.listpack cimport Listpack
 cimport cython
 
-cdef class Set:
+cdef class Set(Container):
     cdef Limits _limits
     cdef IntSet _ints
     cdef Listpack _pack

@@ -7,6 +7,7 @@ sizes; what has grown stays so. In each form a member has a position, by which c
 from __future__ import annotations
 
 from alcove.numeric import try_int
+from alcove.types.container import Container
 from alcove.types.dense_map import DenseSet
 from alcove.types.intset import IntSet
 from alcove.types.limits import Limits
@@ -19,7 +20,7 @@ _OBJECT_BYTES = 72
 _FEW = 4
 
 
-class Set:
+class Set(Container):
     """A set; at most one of its three forms is not None, none while it is new."""
 
     type_name = b"set"

@@ -1,10 +1,11 @@
+from alcove.types.container cimport Container
 from alcove.types.dense_map cimport ScoreMap
 from alcove.types.limits cimport Limits
 from alcove.types.score_list cimport ScoreList
 from alcove.types.score_tree cimport ScoreTree
 cimport cython
 
-cdef class SortedSet:
+cdef class SortedSet(Container):
     cdef Limits _limits
     cdef ScoreList _short
     cdef ScoreMap _scores
@@ -23,6 +24,8 @@ cdef class SortedSet:
     cpdef Py_ssize_t count_below(self, double score, bint inclusive) except -1
     cpdef Py_ssize_t count_before(self, bytes member, bint inclusive) except -1
     cpdef list members(self, Py_ssize_t start, Py_ssize_t stop, bint reverse=*)
+    @cython.locals(size=Py_ssize_t)
+    cpdef list members_between(self, long long first, long long last)
     cpdef list pairs(self, Py_ssize_t start, Py_ssize_t stop, bint reverse=*)
     cpdef object delete_range(self, Py_ssize_t start, Py_ssize_t stop)
     cpdef bytes member_at(self, Py_ssize_t position)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from alcove.types.container import Container
 from alcove.types.dense_map import ScoreMap
 from alcove.types.limits import Limits
 from alcove.types.score_list import ScoreList
@@ -30,7 +31,7 @@ _NO_SCORES: Final = ScoreMap()
 _NO_TREE: Final = ScoreTree()
 
 
-class SortedSet:
+class SortedSet(Container):
     """Ranks count from 0 in ascending order; `start` and `stop`, which is excluded, must lie within the set.
 
     With `reverse`, they count from the other end, and so runs the order of what is returned.
@@ -148,6 +149,13 @@ class SortedSet:
         if reverse:
             found.reverse()
         return found
+
+    def members_between(self, first: int, last: int) -> list[bytes]:
+        """The members of the ranks from `first` to `last`, included; negative ones count from the end."""
+        size = len(self)
+        first = max(first + size, 0) if first < 0 else first
+        last = last + size if last < 0 else min(last, size - 1)
+        return self.members(first, last + 1) if first <= last else []
 
     def pairs(self, start: int, stop: int, reverse: bool = False) -> list[tuple[bytes, float]]:
         """The members of these ranks with their scores, in order."""

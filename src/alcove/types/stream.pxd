@@ -1,6 +1,7 @@
 cimport cython
 from libc.stdint cimport int64_t, uint64_t
 
+from alcove.types.container cimport Container
 from alcove.types.limits cimport Limits
 from alcove.types.stream_group cimport Consumer, Group, Tally
 from alcove.types.stream_id cimport number, pack, successor
@@ -12,8 +13,7 @@ cdef Py_ssize_t _STREAM_BYTES, _NODE_BYTES
 cpdef Py_ssize_t total_size(list values) except -1
 
 
-@cython.final
-cdef class Stream:
+cdef class Stream(Container):
     cdef readonly Limits limits
     cdef readonly Tally tally
     cdef int64_t _length

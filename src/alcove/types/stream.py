@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from alcove.types.container import Container
 from alcove.types.limits import Limits
 from alcove.types.stream_group import UNKNOWN, Consumer, Group, Tally
 from alcove.types.stream_id import LAST, ZERO, number, pack, successor
@@ -36,7 +37,7 @@ def total_size(values: list[bytes]) -> int:
     return size
 
 
-class Stream:
+class Stream(Container):
     """Entries, counters and consumer groups of one stream."""
 
     type_name = b"stream"
