@@ -815,6 +815,8 @@ def invoke(handler: Callable[..., Any], context: Context, argv: list[bytes], wor
             return handler(context, argv[1], argv[2])
         if count == 4:
             return handler(context, argv[1], argv[2], argv[3])
+        if count == 5:
+            return handler(context, argv[1], argv[2], argv[3], argv[4])
     return handler(context, *argv[words:])
 
 

@@ -7,11 +7,12 @@ from alcove.protocol.reader cimport RequestReader
 from alcove.protocol.writer cimport ReplyWriter
 from alcove.server.agenda cimport Agenda
 
-cdef object _Push
+cdef object _CommandError, _PARKED, _Push
 cdef int _READ, _WRITE, _UNAUTHENTICATED, _SUBSCRIBER, _MONITOR, _TALKATIVE, _TURN_COMMANDS
 cdef Py_ssize_t _RECEIVE_BYTES, _BULK_RECEIVE_BYTES, _TURN_REPLY_BYTES, _LONG_REPLY_BYTES, _QUERY_CHECK_BYTES
 cdef Py_ssize_t _UNAUTHENTICATED_BYTES, _REPLY_BLOCK_BYTES, _PAUSE_BYTES
 
+@cython.final
 cdef class Connection:
     cdef readonly object socket, channel, poller
     cdef readonly int fd, interest

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from alcove.server.poller import Poller
 
 # C variables of the compiled build.
+_CommandError = CommandError
+_PARKED = PARKED
 _Push = Push
 _READ = readiness.READ
 _WRITE = readiness.WRITE
@@ -190,10 +192,10 @@ class Connection:
         writer = self.writer
         try:
             reply = engine.call(self.session, argv)
-            if reply is PARKED:
+            if reply is _PARKED:
                 self.parked = not self.answered
                 self.answered = False
-            elif type(reply) is CommandError and argv[0].lower() in _HTTP_WORDS:
+            elif type(reply) is _CommandError and argv[0].lower() in _HTTP_WORDS:
                 self._abort_http()
             else:
                 writer.protocol = self.session.protocol

@@ -8,6 +8,7 @@ from alcove.server.connection cimport Connection
 cdef int _READ, _WRITE
 cdef long long _TURN_US, _FAN_OUT_US, _REST_US, _ROUND_US, _ACCEPT_REST_US, _FAREWELL_US
 
+@cython.final
 cdef class Loop:
     cdef readonly Engine engine
     cdef readonly Agenda agenda
@@ -22,18 +23,24 @@ cdef class Loop:
     cdef bint _ringing
     cdef object __weakref__
 
+    @cython.locals(agenda=Agenda, engine=Engine, events=list, connection=Connection, happened=int)
     cpdef bint turn(self) except -1
 
     cdef _ring(self)
+    @cython.locals(agenda=Agenda)
     cdef int _patience_ms(self)
     cdef _not_a_client(self, int fd)
+    @cython.locals(agenda=Agenda, now_us="long long")
     cdef _work(self)
     cdef _read_mail(self)
+    @cython.locals(rest_us="long long")
     cdef _keep_house(self)
+    @cython.locals(engine=Engine, agenda=Agenda, until_us="long long", ready=list, served=Py_ssize_t,
+                   connection=Connection)
     cdef _serve_ready(self)
     @cython.locals(connection=Connection)
     cdef _retract_replies(self, object error)
-    @cython.locals(connection=Connection)
+    @cython.locals(agenda=Agenda, unsent=list, connection=Connection)
     cdef _send_replies(self)
     @cython.locals(agenda=Agenda, connection=Connection, until_us="long long")
     cdef _send_messages(self)
