@@ -1,12 +1,12 @@
 cimport cython
 
-cdef Py_ssize_t _MAX_LINE, _MAX_COUNT_UNAUTHENTICATED, _MAX_BULK_UNAUTHENTICATED, _SMALL_PIECE, _QUICK_DIGITS
+cdef Py_ssize_t _MAX_LINE, _MAX_COUNT_UNAUTHENTICATED, _MAX_BULK_UNAUTHENTICATED, _SMALL_PIECE, _LONGEST_NAME, _QUICK_DIGITS
 
 @cython.final
 cdef class RequestReader:
     cdef public Py_ssize_t max_bulk, max_multibulk
     cdef public bint authenticated
-    cdef bytes _data
+    cdef bytes _data, _name
     cdef const unsigned char *_view
     cdef Py_ssize_t _pos, _end, _missing, _bulk, _start, _held, _gathered
     cdef bytearray _later, _tail, _small
@@ -23,6 +23,7 @@ cdef class RequestReader:
     cdef bint _read_count(self) except -1
     @cython.locals(args=list, pos=Py_ssize_t, bulk=Py_ssize_t)
     cdef bint _collect(self) except -1
+    cdef bytes _name_at(self, Py_ssize_t pos, Py_ssize_t size)
     @cython.locals(length=Py_ssize_t)
     cdef bint _read_length(self) except -1
     @cython.locals(view="const unsigned char *", end=Py_ssize_t, start=Py_ssize_t, pos=Py_ssize_t,

@@ -34,6 +34,9 @@ _MAX_BULK_UNAUTHENTICATED: Final = 16384
 # Pieces of an unfinished bulk that are shorter than this are kept in one buffer, not one by one.
 _SMALL_PIECE: Final = 4096
 
+# Longer names of commands are not remembered.
+_LONGEST_NAME: Final = 64
+
 # More digits than these are left to the strict and slower way.
 _QUICK_DIGITS: Final = 9
 
@@ -56,6 +59,7 @@ class RequestReader:
         "_held",
         "_later",
         "_missing",
+        "_name",
         "_pos",
         "_small",
         "_start",
@@ -92,6 +96,8 @@ class RequestReader:
         self._small: bytearray | None = None
         self._start = 0
         self._held = 0
+        # The name of the command before.
+        self._name = b""
         self._failure: str | None = None
 
     @property
@@ -187,13 +193,21 @@ class RequestReader:
             pos = self._pos
             bulk = self._bulk
             if self._gathered == 0 and self._end - pos >= bulk + 2:
-                args.append(self._view[pos : pos + bulk])
+                args.append(self._view[pos : pos + bulk] if args else self._name_at(pos, bulk))
                 self._pos = pos + bulk + 2
             elif not self._gather():
                 return False
             self._bulk = -1
             self._missing -= 1
         return True
+
+    def _name_at(self, pos: int, size: int) -> bytes:
+        """The first word of a command. One that comes again is the same object again, which knows its hash."""
+        if size > _LONGEST_NAME:
+            return self._data[pos : pos + size]
+        if size != len(self._name) or not self._data.startswith(self._name, pos):
+            self._name = self._data[pos : pos + size]
+        return self._name
 
     def _read_length(self) -> bool:
         """Sets the length of the next bulk; False when its line is not whole yet."""
