@@ -32,6 +32,9 @@ from alcove.numeric import INT64_MAX, format_double, parse_bounded, parse_float,
 from alcove.types.sorted_set import ADDED, CHANGED, SAME, SortedSet
 from alcove.values import NULL_ARRAY, Pairs
 
+# Read by every write: a C integer in the compiled build.
+_SORTED_SET = events.SORTED_SET
+
 # The options of ZADD, as bits.
 NX: Final = 1
 XX: Final = 2
@@ -111,7 +114,7 @@ def add(ctx: Context, key: bytes, arguments: tuple[bytes, ...], options: int) ->
             elif outcome == CHANGED:
                 changed += 1
     if added or changed:
-        ctx.keys.changed(key, events.SORTED_SET, b"zadd", added + changed)
+        ctx.keys.changed(key, _SORTED_SET, b"zadd", added + changed)
     return added + changed if options & CH else added
 
 
@@ -120,7 +123,7 @@ def put_one(ctx: Context, key: bytes, member: bytes, score: float) -> int:
     zset: SortedSet = ctx.keys.edit_or_create(key, SortedSet)
     outcome = zset.put(member, score)
     if outcome != SAME:
-        ctx.keys.changed(key, events.SORTED_SET, b"zadd")
+        ctx.keys.changed(key, _SORTED_SET, b"zadd")
     return 1 if outcome == ADDED else 0
 
 
@@ -154,7 +157,7 @@ def add_to_score(ctx: Context, key: bytes, zset: SortedSet, member: bytes, amoun
     if options != INCR and not is_wanted(old, score, options):
         return None
     if zset.put(member, score) != SAME:
-        ctx.keys.changed(key, events.SORTED_SET, b"zincr")
+        ctx.keys.changed(key, _SORTED_SET, b"zincr")
     return score
 
 
@@ -176,7 +179,7 @@ def zrem(ctx: Context, key: bytes, *members: bytes) -> int:
     for member in members:
         removed += zset.remove(member)
     if removed:
-        ctx.keys.changed(key, events.SORTED_SET, b"zrem", removed)
+        ctx.keys.changed(key, _SORTED_SET, b"zrem", removed)
     return removed
 
 
@@ -300,10 +303,10 @@ def take(ctx: Context, key: bytes, zset: SortedSet, count: int, highest: bool) -
     popped = zset.pairs(0, count, highest)
     if highest:
         zset.delete_range(size - count, size)
-        ctx.keys.changed(key, events.SORTED_SET, b"zpopmax", count)
+        ctx.keys.changed(key, _SORTED_SET, b"zpopmax", count)
     else:
         zset.delete_range(0, count)
-        ctx.keys.changed(key, events.SORTED_SET, b"zpopmin", count)
+        ctx.keys.changed(key, _SORTED_SET, b"zpopmin", count)
     return popped
 
 

@@ -37,6 +37,9 @@ from alcove.types.stream import ACKNOWLEDGED, DROP_REFERENCES, MAX_NODE_BYTES, S
 from alcove.types.stream_id import LAST, ZERO, text
 from alcove.values import NULL_ARRAY, OK
 
+# Read by every write: a C integer in the compiled build.
+_STREAM = events.STREAM
+
 # What became of an entry, in the replies of XDELEX and XACKDEL.
 NOT_THERE: Final = -1
 DELETED: Final = 1
@@ -84,9 +87,9 @@ def xadd(ctx: Context, key: bytes, *arguments: bytes) -> bytes | None:
     again = [] if trimming is None else trimming.apply(stream)[1]
     if space.recording:
         ctx.record(b"XADD", key, *again, name, *pairs)
-    ctx.keys.changed(key, events.STREAM, b"xadd")
+    ctx.keys.changed(key, _STREAM, b"xadd")
     if again:
-        ctx.keys.notify(events.STREAM, b"xtrim", key)
+        ctx.keys.notify(_STREAM, b"xtrim", key)
     return name
 
 
@@ -167,7 +170,7 @@ def xdel(ctx: Context, key: bytes, *ids: bytes) -> int:
         if stream.delete(stream_id):
             deleted += 1
     if deleted:
-        ctx.keys.changed(key, events.STREAM, b"xdel", deleted)
+        ctx.keys.changed(key, _STREAM, b"xdel", deleted)
     return deleted
 
 
@@ -193,7 +196,7 @@ def xdelex(ctx: Context, key: bytes, *arguments: bytes) -> list[int]:
         fates.append(delete_unless_needed(stream, stream_id, policy))
     deleted = length - len(stream)
     if deleted:
-        ctx.keys.changed(key, events.STREAM, b"xdel", deleted)
+        ctx.keys.changed(key, _STREAM, b"xdel", deleted)
     elif dereferenced:
         ctx.keys.changed(key, 0, b"", dereferenced)
     return fates
@@ -231,7 +234,7 @@ def xtrim(ctx: Context, key: bytes, *arguments: bytes) -> int:
     if again:
         ctx.record(b"XTRIM", key, *again)
     if deleted:
-        ctx.keys.changed(key, events.STREAM, b"xtrim", deleted)
+        ctx.keys.changed(key, _STREAM, b"xtrim", deleted)
     elif again:
         ctx.keys.changed(key, 0, b"")
     return deleted
@@ -271,7 +274,7 @@ def xsetid(ctx: Context, key: bytes, last_id: bytes, *options: bytes) -> object:
         stream.entries_added = entries_added
     if max_deleted != ZERO:
         stream.max_deleted_id = max_deleted
-    ctx.keys.noted(key, events.STREAM, b"xsetid")
+    ctx.keys.noted(key, _STREAM, b"xsetid")
     return OK
 
 
