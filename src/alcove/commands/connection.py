@@ -99,7 +99,10 @@ def reset(ctx: Context) -> object:
     ctx.engine.tracking.stop(session)
     ctx.engine.unmonitor(session)
     ctx.select(0)
-    session.gate &= ~(NO_TOUCH | MUTED)
+    session.gate &= ~NO_TOUCH
+    if session.muted_commands < 0:
+        # Of CLIENT REPLY only OFF ends here: what SKIP skips is this reply.
+        session.gate &= ~MUTED
     session.protocol = 2
     session.name = b""
     session.no_evict = False

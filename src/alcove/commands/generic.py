@@ -91,7 +91,7 @@ def delmatch(ctx: Context, pattern: bytes) -> Generator[None, None, int]:
     removed = cursor = 0
     while True:
         cursor, entries = database.scan(cursor, MATCH_STEP)
-        keys = [entry.key for entry in entries if matches(pattern, entry.key)]
+        keys = [entry.key for entry in entries if pattern == b"*" or matches(pattern, entry.key)]
         for key in keys:
             database.remove(key)
         if keys:

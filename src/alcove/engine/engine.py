@@ -345,6 +345,8 @@ class Engine:
     def _with_late(self, session: Session, reply: Any) -> Any:
         """A reply and the messages that came for the session while its command ran."""
         late, session.late = session.late, []
+        if reply is NO_REPLY:
+            return Replies(late)
         if reply is not PARKED:
             return Replies((reply, *late))
         for message in late:

@@ -9,7 +9,13 @@ from __future__ import annotations
 
 
 def matches(pattern: bytes, text: bytes, nocase: bool = False) -> bool:
-    """Whether the whole of `text` fits `pattern`."""
+    """Whether the whole of `text` fits `pattern`.
+
+    As on the real server the empty text fits only the empty pattern, not even `*`: where that is to stand for
+    everything, as in KEYS and SCAN, it is not asked of here.
+    """
+    if len(text) == 0:
+        return len(pattern) == 0
     if nocase:
         pattern = pattern.lower()
         text = text.lower()
