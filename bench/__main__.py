@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from bench import embedded, growth, machine, memory, pubsub, reading, server
+from bench import embedded, expiry, growth, machine, memory, pubsub, reading, server, tracking
 from bench.peers import Unavailable
 from bench.report import Section, as_markdown, as_text, note
 
@@ -16,6 +16,8 @@ SECTIONS: dict[str, Callable[[bool], Section]] = {
     "embedded": embedded.run,
     "growth": growth.run,
     "pubsub": pubsub.run,
+    "tracking": tracking.run,
+    "expiry": expiry.run,
     "reading": reading.run,
     "memory": memory.run,
 }
