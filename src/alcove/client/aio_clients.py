@@ -12,7 +12,7 @@ from redis.asyncio.connection import ConnectionPool
 
 from alcove.client.aio_connection import AsyncEngineConnection
 from alcove.client.fast import NOT_OPEN, NOT_PLAIN, Fast, execute, short_way, transacted
-from alcove.client.link import cancel_later
+from alcove.client.link import cancel_later, safe_on_disk
 from alcove.engine.engine import Engine
 
 # A task whose commands never wait lets others run after this many.
@@ -55,6 +55,8 @@ class Redis(redis.asyncio.Redis):
         super().__init__(connection_pool=connection_pool, **options)
         if not self.single_connection_client:
             self._fast = short_way(connection_pool, AsyncEngineConnection)
+            if self._fast is not None:
+                self._fast.settles = False
 
     @property
     def engine(self) -> Engine:
@@ -80,6 +82,8 @@ class Redis(redis.asyncio.Redis):
         if fast is not None:
             while (response := execute(fast, args, options, self.response_callbacks)) is NOT_OPEN:
                 await open_session(fast, self.connection_pool)
+            if fast.engine.journal is not None:
+                await safe_on_disk(fast.engine)
             if type(response) in NOT_AWAITABLE:
                 fast.in_a_row += 1
                 if fast.in_a_row >= COMMANDS_IN_A_ROW:
@@ -129,11 +133,13 @@ class Pipeline(AsyncRedisPipeline):
             if self.is_transaction or self.explicit_transaction:
                 while (replies := fast.transaction(commands, plans)) is None:
                     await open_session(fast, self.connection_pool)
+                await safe_on_disk(fast.engine)
                 responses = transacted(self, commands, plans, replies, raise_on_error)
                 responses = [await settled(response) for response in responses]
             else:
                 while (replies := fast.pipeline(commands, plans, self.response_callbacks)) is None:
                     await open_session(fast, self.connection_pool)
+                await safe_on_disk(fast.engine)
                 responses = [await settled(response) for response in replies]
                 if raise_on_error:
                     self.raise_first_error(commands, responses)

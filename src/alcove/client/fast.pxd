@@ -17,6 +17,7 @@ cdef class Fast:
     cdef readonly Engine engine
     cdef readonly object connection, opening
     cdef public int in_a_row
+    cdef public bint settles
     cdef Arguments _arguments
     cdef object _decode, _error
     cdef dict _plans
@@ -37,7 +38,7 @@ cdef class Fast:
     @cython.locals(session=Session)
     cpdef list transaction(self, list commands, list plans)
 
-    @cython.locals(engine=Engine, argv=list)
+    @cython.locals(engine=Engine, argv=list, before=Py_ssize_t)
     cdef int _run(self, Session session, list argvs, list replies) except -1
 
 cpdef execute(Fast fast, tuple args, dict options, callbacks)

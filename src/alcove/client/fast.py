@@ -84,6 +84,8 @@ class Fast:
         self.engine: Engine = pool.connection_kwargs["engine"]
         # Held while a session is opened.
         self.opening = Lock()
+        # Whether who runs a command waits here for the disk, where it must be waited for.
+        self.settles = True
         # How many commands an asynchronous client has run since it last let others run.
         self.in_a_row = 0
         encoder = pool.get_encoder()
@@ -163,7 +165,9 @@ class Fast:
             session.active_us = engine.clock.monotonic_us()
             reply = engine.call(session, argv)
         finally:
-            engine.leave()
+            unsafe = engine.leave(self.settles)
+        if unsafe is not None:
+            reply = unsafe
         response = self._response(session.protocol, reply, plan, options, callbacks)
         if type(reply) is _CommandError and isinstance(response, ResponseError):
             raise response
@@ -219,7 +223,9 @@ class Fast:
         return [shape(reply, session.protocol, self._decode, self._error) for reply in replies]
 
     def _run(self, session: Session, argvs: list[list[bytes]], replies: list[Any]) -> None:
+        """Runs commands in one turn. If what they did is not safe on disk, the error is the reply to each."""
         engine = self.engine
+        before = len(replies)
         self._enter()
         try:
             session.active_us = engine.clock.monotonic_us()
@@ -229,7 +235,9 @@ class Fast:
             if session.gate & IN_MULTI:
                 # Stopped on its way; others share the session.
                 engine.discard(session)
-            engine.leave()
+            unsafe = engine.leave(self.settles)
+        if unsafe is not None:
+            replies[before:] = [unsafe] * (len(replies) - before)
 
 
 def execute(fast: Fast, args: tuple[Any, ...], options: dict[str, Any], callbacks: Callbacks) -> Any:

@@ -20,11 +20,13 @@ from typing import Any, TypeAlias
 
 from redis._parsers.socket import SERVER_CLOSED_CONNECTION_ERROR
 from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import ResponseError
 
 from alcove.engine.blocking import PARKED
 from alcove.engine.engine import Engine, EngineClosed
 from alcove.engine.monitors import output_limit
 from alcove.engine.session import do_nothing, ignore
+from alcove.errors import CommandError
 from alcove.protocol.reader import ProtocolError, RequestReader
 from alcove.values import NO_REPLY, Replies
 
@@ -40,6 +42,9 @@ log = logging.getLogger(__name__)
 
 class Link(ABC):
     """One end of an in-process connection; the subclasses say how its replies are waited for."""
+
+    # Whether who sends waits for the disk, where replies have to; else who reads does.
+    settles = True
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
@@ -78,7 +83,14 @@ class Link(ABC):
             for argv in commands:
                 self._run(argv)
         finally:
-            engine.leave()
+            unsafe = engine.leave(self.settles)
+        self._need(unsafe)
+
+    def _need(self, unsafe: CommandError | None) -> None:
+        """What was done is to be safe on disk. If it is not, no reply may say that it was done: that is the end."""
+        if unsafe is not None:
+            self.close()
+            raise ResponseError(unsafe.text)
 
     def _run(self, argv: list[bytes]) -> None:
         session = self.session
@@ -120,7 +132,8 @@ class Link(ABC):
                 ran = True
                 self._call(self._backlog.popleft())
         finally:
-            engine.leave()
+            unsafe = engine.leave(self.settles)
+        self._need(unsafe)
         return ran
 
     # Replies
@@ -305,6 +318,8 @@ class SyncLink(Link):
 class AsyncLink(Link):
     """The link of a connection whose reader is a task."""
 
+    settles = False
+
     def __init__(self, engine: Engine) -> None:
         self._inbox: deque[Item] = deque()
         # What the reader waits for, and the thread of its loop.
@@ -353,7 +368,9 @@ class AsyncLink(Link):
                     self._inbox.append(END)
                     raise self._gone()
                 if item[0] is not NO_REPLY:
-                    return self._noted(item)
+                    self._noted(item)
+                    await safe_on_disk(self.engine)
+                    return item
             if not self._catch_up():
                 await self._wait()
 
@@ -384,6 +401,25 @@ def size_of(message: Any) -> int:
     if isinstance(message, bytes):
         return len(message) + MESSAGE_BYTES
     return MESSAGE_BYTES + sum(len(element) for element in message if isinstance(element, bytes))
+
+
+async def safe_on_disk(engine: Engine) -> None:
+    """Waits, without holding up the event loop, until the disk has what replies tell of, where they have to wait.
+
+    Raises ResponseError if it does not get it. A cancellation that comes meanwhile strikes at the next wait: the reply
+    is there.
+    """
+    journal = engine.journal
+    if journal is None or not journal.always or journal.synced >= journal.appended:
+        return
+    waiting = asyncio.get_running_loop().run_in_executor(None, journal.settle, journal.appended)
+    try:
+        unsafe = await asyncio.shield(waiting)
+    except asyncio.CancelledError:
+        cancel_later()
+        unsafe = await waiting
+    if unsafe is not None:
+        raise ResponseError(unsafe.text)
 
 
 def wake(waiter: asyncio.Future[None]) -> None:

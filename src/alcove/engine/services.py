@@ -21,8 +21,9 @@ class Journal(Sink, Protocol):
     # Whether effects were committed since the last flush; and whether answers wait for the disk.
     pending: bool
     always: bool
-    # The place in the file behind the last effect.
+    # The places in the file behind what the system has, and behind what the disk has.
     appended: int
+    synced: int
 
     def flush(self) -> CommandError | None:
         """Hands what was committed to the system: None, or the error to be answered instead of any reply."""
