@@ -292,8 +292,8 @@ class Runtime:
         return self.call(runner, keys, *arguments)
 
     def guarded(self, engine: Engine, runner: Any, limit_us: int) -> None:
-        """Runs what has nothing to do with the data, such as a library's code. Raises `CommandError` with the error that
-        it did not catch, or that it got when it had run for so long.
+        """Runs what has nothing to do with the data, such as a library's code. Raises `CommandError` with the error
+        that it did not catch, or that it got when it had run for so long.
         """
         self.verdict = None
         self.deadline_us = engine.clock.monotonic_us() + limit_us
@@ -364,8 +364,8 @@ class Runtime:
         return None if self.verdict is None else self.verdict.encode()
 
     def kill(self, is_function: bool = False) -> None:
-        """SCRIPT KILL or FUNCTION KILL, while the engine lets others in. Raises `CommandError` when nothing runs that it
-        could end, or when that has written.
+        """SCRIPT KILL or FUNCTION KILL, while the engine lets others in. Raises `CommandError` when nothing runs that
+        it could end, or when that has written.
         """
         if not self.running:
             raise CommandError(NOT_BUSY)
