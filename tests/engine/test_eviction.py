@@ -98,8 +98,8 @@ def test_under_lru_what_is_used_most_survives() -> None:
             run.set(number)
         hits[found] += step > 5000
     assert set(range(20)) <= set(run.survivors())
-    # Keeping the 300 most popular for ever would answer 84% of the reads; keeping any at random, 75% or less.
-    assert hits[True] / hits.total() > 0.765
+    # Going by the exact order would answer 77% of the reads, evicting at random 72%.
+    assert hits[True] / hits.total() > 0.755
 
 
 def test_under_lfu_what_is_used_often_survives_what_was_used_last() -> None:

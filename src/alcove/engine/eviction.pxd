@@ -16,7 +16,7 @@ cdef class Eviction:
     cdef readonly long long exceeded_since_us, limit, time_us
     cdef readonly list pool
     cdef readonly int turn, criterion, samples
-    cdef readonly bint volatile
+    cdef readonly bint only_volatile
 
     cpdef bint fits(self) except -1
     cpdef bint make_room(self) except -1
@@ -28,7 +28,7 @@ cdef class Eviction:
     @cython.locals(database=Database, entry=Entry, pool=list, score="long long", key=bytes)
     cdef tuple best(self)
     @cython.locals(table=Table, pool=list, entry=Entry, number=int, samples=int, score="long long", place=Py_ssize_t)
-    cdef int take_samples(self, Database database) except -1
+    cdef take_samples(self, Database database)
     @cython.locals(count=Py_ssize_t, place=Py_ssize_t, entry=Entry, tries=int)
     cdef Entry sample(self, Table table, int number, int samples)
     cdef long long score(self, Entry entry) except? -1

@@ -65,7 +65,7 @@ class Eviction:
         scope, _, criterion = policy.partition("-")
         self.limit = min(self.config.maxmemory, INT64_MAX)
         self.criterion = CRITERIA.get(criterion, 0)
-        self.volatile = scope == "volatile"
+        self.only_volatile = scope == "volatile"
         self.samples = self.config.maxmemory_samples
         self.time_us = time_limit_us(self.config.maxmemory_eviction_tenacity)
         self.pool = []
@@ -163,7 +163,7 @@ class Eviction:
                 score, database, key = pool.pop()
                 entry = database.table.get(key)
                 # It may be gone by now, or have been used.
-                if entry is not None and (entry.expire_ms or not self.volatile) and self.score(entry) >= score:
+                if entry is not None and (entry.expire_ms or not self.only_volatile) and self.score(entry) >= score:
                     return database, entry
 
     def take_samples(self, database: Database) -> None:
@@ -192,11 +192,11 @@ class Eviction:
         Each of several samples comes from a part of its own, so that all are different. For a policy that goes by
         deadlines the first one is the key with the soonest, which the table knows.
         """
-        count = table.volatile if self.volatile else len(table)
+        count = table.volatile if self.only_volatile else len(table)
         if not count:
             return None
         place = int((number + _chance()) * count / samples)
-        if not self.volatile:
+        if not self.only_volatile:
             return table.at(place)
         entry = table.soonest() if self.criterion == DEADLINE and number == 0 else table.timed(place)
         tries = TRIES
