@@ -198,7 +198,8 @@ class Engine:
         self.reads_touch = self.space.touching = "lrm" not in self.config.maxmemory_policy
         self.eviction.configure()
         self.out_of_memory = False
-        self.space.sooner = True
+        if self.config.maxmemory:
+            self.space.sooner = True
         self.space.lfu_log_factor = self.config.lfu_log_factor
         self.space.lfu_decay_time = self.config.lfu_decay_time
 
