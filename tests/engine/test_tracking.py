@@ -98,6 +98,25 @@ def test_what_reads_without_keys_or_writes_is_not_remembered() -> None:
     assert sorted(one.engine.tracking.table.keys()) == [b"s", b"t", b"u", b"v", b"w"]
 
 
+def test_what_a_script_reads_is_remembered_for_its_client() -> None:
+    one, _ = clients()
+    script = "redis.call('set', KEYS[2], 1) return redis.call('get', KEYS[1])"
+    assert one("EVAL", script, "2", "a", "b") == [None]
+    assert one("EVAL_RO", "return 1", "1", "c") == [1]
+    assert one.engine.tracking.table.keys() == [b"a"]
+    assert one("EVAL", "return redis.call('set', KEYS[1], 1)", "1", "a") == [b"OK", changed(b"a")]
+
+
+def test_keys_that_are_evicted_are_told_of() -> None:
+    one, other = clients()
+    other("SET a 1")
+    one("GET a")
+    other("CONFIG SET maxmemory-policy allkeys-random")
+    other("CONFIG SET maxmemory 1")
+    other("PING")
+    assert one.heard() == [changed(b"a")]
+
+
 def test_a_client_hears_of_its_own_changes_behind_the_reply() -> None:
     one, _ = clients()
     one("GET a")
