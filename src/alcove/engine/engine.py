@@ -50,7 +50,6 @@ from alcove.engine.session import IN_MULTI, MONITOR, MUTED, NO_TOUCH, SUBSCRIBER
 from alcove.engine.slowlog import SlowLog
 from alcove.engine.tracking import Tracking
 from alcove.errors import (
-    BUSY,
     EXEC_ABORT,
     INTERNAL,
     NOT_FOR_MONITORS,
@@ -526,7 +525,7 @@ class Engine:
         if self.gate & GATE_LOADING and not flags & LOADING:
             return self._refuse(session, command, LOADING_TEXT)
         if self.gate & GATE_BUSY and not flags & ALLOW_BUSY:
-            return self._refuse(session, command, BUSY)
+            return self._refuse(session, command, self.scripting.busy())
         if gate & MONITOR and (flags & (WRITE | READONLY) or command.name in MAY_REPLICATE):
             return self._refuse(session, command, NOT_FOR_MONITORS)
         if gate & IN_MULTI and command.name not in MULTI_COMMANDS:
