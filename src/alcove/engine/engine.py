@@ -129,7 +129,9 @@ class Engine:
         self.persistence: Persistence | None = None
         # INFO's sections and other services, by name; what sits above the engine adds its own.
         self.info_sections: dict[str, Callable[[Engine], dict[str, object]]] = {}
-        self.on_shutdown: Callable[[bool], None] | None = None
+        # Ends whoever serves the engine: called with whether a snapshot is to be taken first, None for what is usual,
+        # and whether that may fail. Raises `CommandError` when it fails and may not.
+        self.on_shutdown: Callable[[bool | None, bool], None] | None = None
         # What services do between commands: each works for as long as it is told that there is time, and answers after
         # how many microseconds it wants to be called again, 0 at once, -1 never. And what they do at the engine's end.
         self.chores: list[Callable[[Callable[[], bool]], int]] = []
@@ -312,11 +314,12 @@ class Engine:
         if command is not None and command.subcommands is not None and count > 1:
             command = command.find(argv[1])
         if command is None or count < command.least or count > command.most:
-            return self._refuse(session, command, self._misspelt(argv))
+            refusal = self._refuse(session, command, self._misspelt(argv))
+            return NO_REPLY if session.muted() else refusal
         if session.gate or self.gate:
             answer = self._admit(session, command, argv)
             if answer is not None:
-                return answer
+                return NO_REPLY if session.muted() else answer
         session.running = True
         if session.tracker is not None:
             self.tracking.client = session
