@@ -230,10 +230,12 @@ def changed(ctx: Context) -> None:
 def function_stats(ctx: Context) -> dict[bytes, object]:
     """Returns information about a function during execution."""
     functions = functions_of(ctx.engine)
+    runtime = runtime_of(ctx.engine)
     libraries = functions.libraries.by_name.values()
     running: dict[bytes, object] | None = None
-    if functions.running:
-        runtime = runtime_of(ctx.engine)
+    if runtime.running:
+        if not functions.running:
+            raise CommandError(runtime.busy())
         elapsed_us = ctx.engine.clock.monotonic_us() - runtime.started_us
         running = {b"name": runtime.running, b"command": functions.running, b"duration_ms": elapsed_us // 1000}
     counts = {
