@@ -152,7 +152,7 @@ class Runtime:
         arguments = self._chunk("arguments")()
         floats = self._chunk("floats")()
         libraries = self.lua.table_from({name.encode(): self._chunk(name)(arguments, floats) for name in LIBRARIES})
-        self.sandbox = self._chunk("prelude")(self.host, libraries, arguments)
+        self.sandbox = self._chunk("prelude")(self.host, libraries, arguments, self._chunk("patterns"))
         self._compile = self.sandbox[b"compile"]
 
     def _chunk(self, name: str) -> Any:

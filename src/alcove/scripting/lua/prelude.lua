@@ -4,7 +4,7 @@
 -- them through empty stand-ins (`freeze`), because Lua 5.1 has no read-only tables: whatever reads or writes past
 -- metatables is therefore wrapped. The functions in `host` are Python's; they never raise, and no script sees them.
 
-local host, libraries, arguments = ...
+local host, libraries, arguments, load_patterns = ...
 
 local assert, error, gcinfo, getmetatable, loadstring, next, pairs, rawget, select, setfenv, setmetatable, tonumber,
   tostring, type, unpack = assert, error, gcinfo, getmetatable, loadstring, next, pairs, rawget, select, setfenv,
@@ -72,11 +72,19 @@ local function unnested(before, ...)
   return ...
 end
 
-local function enter_nested()
+local function nest()
   if nested >= MOST_NESTED then
     error("C stack overflow", 3)
   end
   nested = nested + 1
+  return nested - 1
+end
+
+local function unnest(before)
+  nested = before
+  if killed then
+    error(killed, 0)
+  end
 end
 
 -- The globals of scripts
@@ -284,6 +292,10 @@ local strings = copied(string)
 local tables = copied(table)
 local mathematics = copied(math)
 local coroutines = copied(coroutine)
+
+for name, guarded in pairs(load_patterns(arguments, nest, unnest)) do
+  strings[name] = guarded
+end
 
 function strings.rep(...)
   local text, times = ...
