@@ -281,7 +281,7 @@ def client_reply(ctx: Context, action: bytes) -> object:
         session.gate &= ~MUTED
         return OK
     if word == b"SKIP":
-        if not session.gate & MUTED:
+        if not session.gate & MUTED or session.muted_commands > 0:
             session.muted_commands = 2
     elif word == b"OFF":
         session.muted_commands = -1
