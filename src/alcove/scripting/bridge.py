@@ -183,8 +183,6 @@ class Bridge:
         refusal = self._refusal(command)
         if refusal is not None:
             return self._refused(refusal, command)
-        if engine.monitors.sessions:
-            engine.show(session, command, argv)
         if self.replicates == REPL_ALL:
             return engine.run(session, command, argv)
         space = engine.space

@@ -22,7 +22,6 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from alcove.engine.context import Context
-from alcove.engine.engine import GATE_MAXMEMORY
 from alcove.engine.session import Session
 from alcove.errors import (
     BUSY,
@@ -32,7 +31,7 @@ from alcove.errors import (
     KILLED,
     NO_MEMORY_IN_SCRIPT,
     NOT_BUSY,
-    OOM_NOT_ALLOWED,
+    OUT_OF_MEMORY,
     SCRIPT_TOO_LARGE,
     STOPPED_WITH_SERVER,
     UNKILLABLE,
@@ -246,11 +245,12 @@ class Runtime:
         session = self.session
         bridge.read_only = read_only
         bridge.allow_oom = False
-        bridge.out_of_memory = engine.gate & GATE_MAXMEMORY != 0 and engine.space.used > engine.config.maxmemory
+        bridge.out_of_memory = engine.out_of_memory
         if rules is not COMPATIBLE:
             self._apply(rules, read_only)
         session.database = session.context.keys = ctx.keys
         session.user = ctx.session.user
+        session.caller = ctx.session
         self.running = name
         self.verdict = None
         self.started_us = engine.clock.monotonic_us()
@@ -260,6 +260,7 @@ class Runtime:
             return self._reply(answer, name)
         finally:
             bridge.end()
+            session.caller = None
             self.running = b""
             ctx.record_nothing()
             if self.verdict is STOPPED_WITH_SERVER:
@@ -274,7 +275,7 @@ class Runtime:
         bridge.read_only = rules.no_writes
         bridge.allow_oom = rules.allow_oom or rules.no_writes
         if bridge.out_of_memory and not bridge.allow_oom:
-            raise CommandError(OOM_NOT_ALLOWED)
+            raise CommandError(OUT_OF_MEMORY)
 
     def _enter(self, runner: Any, keys: int, arguments: tuple[bytes, ...]) -> Any:
         count = len(arguments)
