@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from bench import embedded, expiry, growth, machine, memory, pubsub, reading, server, tracking
+from bench import embedded, eviction, expiry, growth, machine, memory, pubsub, reading, server, tracking
 from bench.peers import Unavailable
 from bench.report import Section, as_markdown, as_text, note
 
@@ -20,6 +20,7 @@ SECTIONS: dict[str, Callable[[bool], Section]] = {
     "expiry": expiry.run,
     "reading": reading.run,
     "memory": memory.run,
+    "eviction": eviction.run,
 }
 
 PREFACE = """\
