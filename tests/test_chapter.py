@@ -6,6 +6,7 @@ between 900 and 1000 where there are three), the reply is the real server's.
 
 from __future__ import annotations
 
+import asyncio
 import shlex
 import shutil
 import subprocess
@@ -14,6 +15,7 @@ from typing import Any
 import pytest
 
 import alcove
+import alcove.asyncio
 
 STRINGS = """
 SET user:1:name "Alice Johnson"                              | OK
@@ -214,3 +216,74 @@ def test_by_redis_cli(section: str) -> None:
     replies = [" ".join(part.split()) for part in output.split('"--"')[:-1]]
     for (command, expected), reply in zip(commands, replies, strict=True):
         assert alike(command, reply, " ".join(expected.split())), (command, reply)
+
+
+# Section 3.2.3: messages. The first is published while `news` is listened to, the others while `news:*` is.
+NEWS = "Breaking: MongoDB 7.0 released!"
+MORE_NEWS = {"news:tech": "New tech article", "news:sports": "Game results", "news:weather": "Sunny today"}
+
+
+def test_messages_by_redis_cli() -> None:
+    if shutil.which("redis-cli") is None:
+        pytest.skip("redis-cli is not installed")
+    with alcove.serve(port=0) as server:
+        cli = ["redis-cli", "--no-raw", "-p", str(server.port)]
+
+        def publish(channel: str, message: str) -> str:
+            words = [*cli, "PUBLISH", channel, message]
+            return subprocess.run(words, capture_output=True, text=True, timeout=30, check=True).stdout.strip()
+
+        with subprocess.Popen([*cli, "SUBSCRIBE", "news"], stdout=subprocess.PIPE, text=True) as first:
+            assert lines_of(first, 4)[1:] == ['1) "subscribe"', '2) "news"', "3) (integer) 1"]
+            assert publish("news", NEWS) == "(integer) 1"
+            assert lines_of(first, 3) == ['1) "message"', '2) "news"', f'3) "{NEWS}"']
+            first.kill()
+        with subprocess.Popen([*cli, "PSUBSCRIBE", "news:*"], stdout=subprocess.PIPE, text=True) as second:
+            assert lines_of(second, 4)[1:] == ['1) "psubscribe"', '2) "news:*"', "3) (integer) 1"]
+            for channel, message in MORE_NEWS.items():
+                assert publish(channel, message) == "(integer) 1"
+                assert lines_of(second, 4) == ['1) "pmessage"', '2) "news:*"', f'3) "{channel}"', f'4) "{message}"']
+            second.kill()
+
+
+def lines_of(process: subprocess.Popen[str], count: int) -> list[str]:
+    assert process.stdout is not None
+    return [process.stdout.readline().strip() for _ in range(count)]
+
+
+def test_messages_in_the_process() -> None:
+    with alcove.open(decode_responses=True) as client, client.pubsub(ignore_subscribe_messages=True) as subscriber:
+        subscriber.subscribe("news")
+        subscriber.psubscribe("news:*")
+        assert client.publish("news", NEWS) == 1
+        assert [client.publish(channel, message) for channel, message in MORE_NEWS.items()] == [1, 1, 1]
+        received = {}
+        for message in subscriber.listen():
+            received[message["channel"]] = message["data"]
+            if len(received) == 4:
+                break
+        assert received == {"news": NEWS, **MORE_NEWS}
+        subscriber.unsubscribe("news")
+        subscriber.punsubscribe("news:*")
+        assert client.publish("news", NEWS) == client.publish("news:tech", NEWS) == 0
+
+
+def test_messages_in_the_process_asynchronously() -> None:
+    async def main() -> None:
+        client = alcove.asyncio.open(decode_responses=True)
+        async with client, client.pubsub(ignore_subscribe_messages=True) as subscriber:
+            await subscriber.subscribe("news")
+            await subscriber.psubscribe("news:*")
+            assert await client.publish("news", NEWS) == 1
+            assert [await client.publish(channel, text) for channel, text in MORE_NEWS.items()] == [1, 1, 1]
+            received = {}
+            async for message in subscriber.listen():
+                received[message["channel"]] = message["data"]
+                if len(received) == 4:
+                    break
+            assert received == {"news": NEWS, **MORE_NEWS}
+            await subscriber.unsubscribe("news")
+            await subscriber.punsubscribe("news:*")
+            assert await client.publish("news", NEWS) == await client.publish("news:tech", NEWS) == 0
+
+    asyncio.run(main())
