@@ -297,6 +297,10 @@ class Connection:
         if not is_plain:
             self._end_after_replies()
 
+    def held_bytes(self) -> int:
+        """What has been received and not run, and what has not been sent."""
+        return self.reader.buffered + len(self.out)
+
     def buffers(self) -> dict[str, Any]:
         """What CLIENT LIST shows of the connection, in its words."""
         unread = len(self.out)

@@ -6,7 +6,7 @@ from alcove.server.agenda cimport Agenda
 from alcove.server.connection cimport Connection
 
 cdef int _READ, _WRITE
-cdef long long _TURN_US, _FAN_OUT_US, _REST_US, _ROUND_US, _ACCEPT_REST_US, _FAREWELL_US
+cdef long long _TURN_US, _FAN_OUT_US, _REST_US, _ROUND_US, _EVICTION_ROUND_US, _ACCEPT_REST_US, _FAREWELL_US
 
 @cython.final
 cdef class Loop:
@@ -14,7 +14,7 @@ cdef class Loop:
     cdef readonly Agenda agenda
     cdef readonly object poller
     cdef readonly dict connections, listeners
-    cdef readonly long long rejected
+    cdef readonly long long rejected, evicted
     cdef Clock clock
     cdef list _arrivals
     cdef long long _rest_us, _next_round_us, _accept_again_us
@@ -51,5 +51,6 @@ cdef class Loop:
     cdef _rest_from_accepting(self)
     cdef _accept_again(self)
     cdef _round(self, long long now_us)
+    cdef _evict_clients(self, limit)
     cdef _take_leave(self)
     cdef _say_farewell(self)

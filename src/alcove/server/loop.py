@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from threading import RLock, get_ident
 
 from alcove.engine.clock import Clock
+from alcove.engine.config import Config
 from alcove.engine.engine import Engine
 from alcove.engine.session import UNAUTHENTICATED, do_nothing, ignore
 from alcove.errors import PROTECTED_MODE, TOO_MANY_CLIENTS, CommandError
@@ -34,6 +35,8 @@ _FAN_OUT_US = 2_000
 _REST_US = 100_000
 # How often all connections are looked at, for timeouts.
 _ROUND_US = 1_000_000
+# The same while there is a limit to what all of them hold.
+_EVICTION_ROUND_US = 100_000
 # How long accepting rests when there are no descriptors left.
 _ACCEPT_REST_US = 100_000
 # How long replies are still sent at the end.
@@ -57,6 +60,7 @@ class Loop:
         self._arrivals: list[Listener] = []
         # For INFO.
         self.rejected = 0
+        self.evicted = 0
         # When the engine wants to be called again, when all connections are looked at next, and when accepting goes
         # on that had to rest (0 if it does not rest).
         self._rest_us = 0
@@ -326,7 +330,10 @@ class Loop:
 
     def _round(self, now_us: int) -> None:
         """Looks for clients that have been silent or have read nothing for too long."""
-        self._next_round_us = now_us + _ROUND_US
+        limit = most_client_bytes(self.engine.config)
+        self._next_round_us = now_us + (_EVICTION_ROUND_US if limit else _ROUND_US)
+        if limit:
+            self._evict_clients(limit)
         timeout_us = self.engine.config.timeout * 1_000_000
         before_us = self.engine.clock.monotonic_us() - timeout_us
         for connection in self.connections.values():
@@ -334,6 +341,22 @@ class Loop:
             if timeout_us and connection.is_idle_since(before_us):
                 log.log(VERBOSE, "Closing idle client")
                 connection.leave()
+
+    def _evict_clients(self, limit: int) -> None:
+        """Ends the connections that hold most until what all hold fits, but for those with CLIENT NO-EVICT."""
+        held = {
+            connection: connection.held_bytes()
+            for connection in self.connections.values()
+            if not connection.left and not connection.session.no_evict
+        }
+        total = sum(held.values())
+        for connection in sorted(held, key=held.__getitem__, reverse=True):
+            if total <= limit:
+                break
+            log.log(VERBOSE, "Evicting client: %s", connection)
+            total -= held[connection]
+            self.evicted += 1
+            connection.leave()
 
     def _take_leave(self) -> None:
         agenda = self.agenda
@@ -392,6 +415,12 @@ def endpoint(address: tuple[str, int] | str) -> str:
     """An address as CLIENT LIST shows it."""
     host, port = address[0], address[1]
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def most_client_bytes(config: Config) -> int:
+    """`maxmemory-clients` in bytes, 0 for no limit: it may be a percentage of `maxmemory`, a negative number then."""
+    limit = config.maxmemory_clients
+    return limit if limit >= 0 else config.maxmemory * -limit // 100
 
 
 def is_remote(listener: Listener, address: str) -> bool:

@@ -220,6 +220,7 @@ class Server:
             "total_net_input_bytes": loop.agenda.input_bytes,
             "total_net_output_bytes": loop.agenda.output_bytes,
             "rejected_connections": loop.rejected,
+            "evicted_clients": loop.evicted,
         }
 
     def _limits_changed(self) -> None:
