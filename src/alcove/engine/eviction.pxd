@@ -5,7 +5,7 @@ from alcove.engine.keyspace cimport Database, Keyspace
 from alcove.engine.table cimport Entry, Table
 
 cdef object _chance
-cdef int POOL_SIZE, STRETCH, TRIES
+cdef int _POOL_SIZE, _STRETCH, TRIES
 cdef int RECENCY, FREQUENCY, DEADLINE, CHANCE
 
 cdef class Eviction:

@@ -35,6 +35,8 @@ CHANCE = 4
 CRITERIA: Final = {"lru": RECENCY, "lrm": RECENCY, "lfu": FREQUENCY, "ttl": DEADLINE, "random": CHANCE}
 
 # C variables of the compiled build.
+_POOL_SIZE = POOL_SIZE
+_STRETCH = STRETCH
 _chance = random.random
 
 # A key and how good a victim it was when it was sampled: the higher, the better.
@@ -114,7 +116,7 @@ class Eviction:
         """Evicts one key after the other until the data fits or time is over; False when there is none to evict."""
         count = 0
         while self.space.used > self.limit:
-            if count == STRETCH:
+            if count == _STRETCH:
                 if self.clock.monotonic_us() >= deadline_us:
                     return True
                 count = 0
@@ -176,7 +178,7 @@ class Eviction:
             if entry is None:
                 return
             score = self.score(entry)
-            if len(pool) == POOL_SIZE:
+            if len(pool) == _POOL_SIZE:
                 if score <= pool[0][0]:
                     continue
                 del pool[0]
