@@ -10,7 +10,7 @@ import pytest
 from alcove.errors import CommandError
 from alcove.protocol.output import OutputBuffer
 from alcove.protocol.writer import ReplyWriter
-from alcove.values import NO_REPLY, NULL_ARRAY, OK, BigNumber, FlatMap, Members, Pairs, Push, Status, Verbatim
+from alcove.values import NO_REPLY, NULL_ARRAY, OK, BigNumber, FlatMap, Members, Pairs, Push, Replies, Status, Verbatim
 
 # Value, RESP2, RESP3 (None: the same).
 TABLE: list[tuple[Any, bytes, bytes | None]] = [
@@ -58,6 +58,8 @@ TABLE: list[tuple[Any, bytes, bytes | None]] = [
         b"*2\r\n*2\r\n$1\r\na\r\n,1.5\r\n*2\r\n$1\r\nb\r\n,2\r\n",
     ),
     (Pairs(), b"*0\r\n", None),
+    (Replies([1, Push([b"a"])]), b":1\r\n*1\r\n$1\r\na\r\n", b":1\r\n>1\r\n$1\r\na\r\n"),
+    ([Replies([1, 2]), b"a"], b"*2\r\n:1\r\n:2\r\n$1\r\na\r\n", None),
     (FlatMap([b"a", 1]), b"*2\r\n$1\r\na\r\n:1\r\n", b"%1\r\n$1\r\na\r\n:1\r\n"),
     (FlatMap(), b"*0\r\n", b"%0\r\n"),
     (
