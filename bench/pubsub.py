@@ -60,7 +60,7 @@ Results = dict[str, dict[str, Sample]]
 
 def run(quick: bool) -> Section:
     """A table per pipeline length."""
-    deliveries, rounds = (5_000, 1) if quick else (100_000, 5)
+    seconds, rounds = (0.2, 1) if quick else (1.0, 5)
     allow_files(max(case.subscribers for case in CASES) + 100)
     peers = installed()
     results: dict[int, Results] = {pipeline: {} for pipeline in PIPELINES}
@@ -68,7 +68,7 @@ def run(quick: bool) -> Section:
         for case in CASES:
             for pipeline in PIPELINES:
                 note(f"pubsub: {case.name}, pipeline {pipeline}")
-                results[pipeline][case.name] = measure(case, pipeline, servers, deliveries, rounds)
+                results[pipeline][case.name] = measure(case, pipeline, servers, seconds, rounds)
     names = [peer.name for peer in peers]
     section = Section("Pub/Sub", READING)
     section.tables += [table(pipeline, results[pipeline], names) for pipeline in PIPELINES]
@@ -87,9 +87,10 @@ def allow_files(count: int) -> None:
 # Measuring
 
 
-def measure(case: Case, pipeline: int, servers: list[Server], deliveries: int, rounds: int) -> dict[str, Sample]:
+def measure(case: Case, pipeline: int, servers: list[Server], seconds: float, rounds: int) -> dict[str, Sample]:
     samples: dict[str, list[Sample]] = {server.name: [] for server in servers}
-    publications = max(deliveries // case.subscribers // pipeline, 10) * pipeline
+    trial = one_run(case, pipeline, servers[0], 20 * pipeline)
+    publications = max(int(trial.rate * seconds) // case.subscribers // pipeline, 10) * pipeline
     for number in range(rounds):
         for server in in_turn(servers, number):
             samples[server.name].append(one_run(case, pipeline, server, publications))
