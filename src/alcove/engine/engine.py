@@ -169,7 +169,9 @@ class Engine:
         self.config.watch("slowlog-log-slower-than slowlog-max-len latency-monitor-threshold", self._set_notable)
         self.config.watch("latency-tracking", self._tracking_changed)
         self.config.watch("maxmemory maxmemory-policy lfu-log-factor lfu-decay-time", self._maxmemory_changed)
-        self.config.watch("maxmemory-samples maxmemory-eviction-tenacity", self.eviction.configure)
+        self.config.watch(
+            "maxmemory-samples maxmemory-eviction-tenacity latency-monitor-threshold", self.eviction.configure
+        )
         self.config.watch("notify-keyspace-events tracking-table-max-keys", self._watchers_changed)
         self._watchers_changed()
         self._limits_changed()
@@ -710,7 +712,7 @@ class Engine:
             self._end_waits(started_us)
             done = self._expire(in_time)
             if self.gate & GATE_MAXMEMORY:
-                done = self.eviction.go_on(started_us + SLICE_US) and done
+                done = self.eviction.go_on(SLICE_US) and done
             self._commit_singly()
             done = self._run_slices(in_time) and done
         done = self.space.bury(in_time) and done

@@ -4,7 +4,7 @@ from alcove.engine.clock cimport Clock
 from alcove.engine.keyspace cimport Database, Keyspace
 from alcove.engine.table cimport Entry, Table
 
-cdef object _chance
+cdef unsigned long long _ALL_BITS
 cdef int _POOL_SIZE, _STRETCH, TRIES
 cdef int RECENCY, FREQUENCY, DEADLINE, CHANCE
 
@@ -16,19 +16,26 @@ cdef class Eviction:
     cdef readonly long long exceeded_since_us, limit, time_us
     cdef readonly list pool
     cdef readonly int turn, criterion, samples
-    cdef readonly bint only_volatile
+    cdef readonly bint only_volatile, timed
+    cdef unsigned long long seed
+    cdef long long least
 
     cpdef bint fits(self) except -1
     cpdef bint make_room(self) except -1
-    @cython.locals(count=int)
-    cdef bint evict(self, long long deadline_us) except -1
+    cpdef bint go_on(self, long long time_us) except -1
+    @cython.locals(count=int, now_us="long long", deadline_us="long long")
+    cdef bint evict(self, long long time_us) except -1
     cdef bint evict_one(self) except -1
     @cython.locals(database=Database, entry=Entry)
     cdef tuple by_chance(self)
     @cython.locals(database=Database, entry=Entry, pool=list, score="long long", key=bytes)
     cdef tuple best(self)
-    @cython.locals(table=Table, pool=list, entry=Entry, number=int, samples=int, score="long long", place=Py_ssize_t)
+    @cython.locals(table=Table, pool=list, entry=Entry, number=int, samples=int, count=Py_ssize_t,
+                   score="long long", place=Py_ssize_t)
     cdef take_samples(self, Database database)
-    @cython.locals(count=Py_ssize_t, place=Py_ssize_t, entry=Entry, tries=int)
-    cdef Entry sample(self, Table table, int number, int samples)
+    cdef Py_ssize_t eligible(self, Table table) except -1
+    @cython.locals(start=Py_ssize_t, place=Py_ssize_t, entry=Entry, tries=int)
+    cdef Entry sample(self, Table table, Py_ssize_t count, int number, int samples)
+    @cython.locals(seed="unsigned long long")
+    cdef Py_ssize_t below(self, Py_ssize_t count) except -1
     cdef long long score(self, Entry entry) except? -1

@@ -37,7 +37,7 @@ CRITERIA: Final = {"lru": RECENCY, "lrm": RECENCY, "lfu": FREQUENCY, "ttl": DEAD
 # C variables of the compiled build.
 _POOL_SIZE = POOL_SIZE
 _STRETCH = STRETCH
-_chance = random.random
+_ALL_BITS = 2**64 - 1
 
 # A key and how good a victim it was when it was sampled: the higher, the better.
 Candidate: TypeAlias = "tuple[int, Database, bytes]"
@@ -57,8 +57,12 @@ class Eviction:
         self.exceeded_since_us = 0
         # Best victim last.
         self.pool: list[Candidate] = []
+        # The score of the first one.
+        self.least = 0
         # The database that a victim chosen by chance comes from next.
         self.turn = 0
+        # The state of the generator of numbers by chance, never 0.
+        self.seed = random.getrandbits(64) | 1
         self.configure()
 
     def configure(self) -> None:
@@ -70,6 +74,7 @@ class Eviction:
         self.only_volatile = scope == "volatile"
         self.samples = self.config.maxmemory_samples
         self.time_us = time_limit_us(self.config.maxmemory_eviction_tenacity)
+        self.timed = self.config.latency_monitor_threshold != 0
         self.pool = []
         self.fits()
 
@@ -97,29 +102,36 @@ class Eviction:
         """
         if not self.criterion:
             return self.fits()
-        started_us = self.clock.monotonic_us()
-        found = self.evict(started_us + self.time_us)
-        self.latency.add("eviction-cycle", (self.clock.monotonic_us() - started_us) // 1000)
+        started_us = self.clock.monotonic_us() if self.timed else 0
+        found = self.evict(self.time_us)
+        if self.timed:
+            self.latency.add("eviction-cycle", (self.clock.monotonic_us() - started_us) // 1000)
         if self.fits():
             return True
         self.space.sooner = True
         return found
 
-    def go_on(self, deadline_us: int) -> bool:
-        """Between commands: evicts until then on the monotonic clock. True when there is nothing left to do."""
+    def go_on(self, time_us: int) -> bool:
+        """Between commands: evicts for about so long. True when there is nothing left to do."""
         if self.fits() or not self.criterion:
             return True
-        found = self.evict(deadline_us)
+        found = self.evict(time_us)
         return self.fits() or not found
 
-    def evict(self, deadline_us: int) -> bool:
-        """Evicts one key after the other until the data fits or time is over; False when there is none to evict."""
+    def evict(self, time_us: int) -> bool:
+        """Evicts one key after the other until the data fits or time is over; False when there is none to evict.
+
+        The time begins with the second stretch: mostly one or two keys are enough, and no clock is looked at.
+        """
         count = 0
+        deadline_us = 0
         while self.space.used > self.limit:
             if count == _STRETCH:
-                if self.clock.monotonic_us() >= deadline_us:
-                    return True
                 count = 0
+                now_us = self.clock.monotonic_us()
+                deadline_us = deadline_us or now_us + time_us
+                if now_us >= deadline_us:
+                    return True
             if not self.evict_one():
                 return False
             count += 1
@@ -130,7 +142,7 @@ class Eviction:
         if found is None:
             return False
         database, entry = found
-        if self.config.latency_monitor_threshold:
+        if self.timed:
             started_us = self.clock.monotonic_us()
             database.evict(entry)
             self.latency.add("eviction-del", (self.clock.monotonic_us() - started_us) // 1000)
@@ -147,7 +159,7 @@ class Eviction:
         for _ in range(len(databases)):
             self.turn = (self.turn + 1) % len(databases)
             database = databases[self.turn]
-            entry = self.sample(database.table, 0, 1)
+            entry = self.sample(database.table, self.eligible(database.table), 0, 1)
             if entry is not None:
                 return database, entry
         return None
@@ -172,14 +184,15 @@ class Eviction:
         """Enters the best of some keys of a database into the pool."""
         table = database.table
         pool = self.pool
-        samples = min(self.samples, len(table))
+        count = self.eligible(table)
+        samples = min(self.samples, count)
         for number in range(samples):
-            entry = self.sample(table, number, samples)
+            entry = self.sample(table, count, number, samples)
             if entry is None:
                 return
             score = self.score(entry)
             if len(pool) == _POOL_SIZE:
-                if score <= pool[0][0]:
+                if score <= self.least:
                     continue
                 del pool[0]
             place = len(pool)
@@ -187,26 +200,40 @@ class Eviction:
             while place > 0 and pool[place - 1][0] >= score:
                 place -= 1
             pool.insert(place, (score, database, entry.key))
+            self.least = pool[0][0]
 
-    def sample(self, table: Table, number: int, samples: int) -> Entry | None:
-        """A key by chance that the policy may evict, or None if there seems to be none.
+    def eligible(self, table: Table) -> int:
+        """How many entries of a table the policy may evict; some of them may only have fields with deadlines."""
+        return table.volatile if self.only_volatile else len(table)
+
+    def sample(self, table: Table, count: int, number: int, samples: int) -> Entry | None:
+        """A key by chance of the `count` that the policy may evict, or None if there seems to be none.
 
         Each of several samples comes from a part of its own, so that all are different. For a policy that goes by
         deadlines the first one is the key with the soonest, which the table knows.
         """
-        count = table.volatile if self.only_volatile else len(table)
         if not count:
             return None
-        place = int((number + _chance()) * count / samples)
+        start = number * count // samples
+        place = start + self.below((number + 1) * count // samples - start)
         if not self.only_volatile:
             return table.at(place)
         entry = table.soonest() if self.criterion == DEADLINE and number == 0 else table.timed(place)
         tries = TRIES
         while not entry.expire_ms and tries:
             # It is a field of the hash that has a deadline.
-            entry = table.timed(int(_chance() * count))
+            entry = table.timed(self.below(count))
             tries -= 1
         return entry if entry.expire_ms else None
+
+    def below(self, count: int) -> int:
+        """A number below `count` by chance: Marsaglia's xorshift, which is good enough to choose keys."""
+        seed = self.seed
+        seed ^= seed << 13 & _ALL_BITS
+        seed ^= seed >> 7
+        seed ^= seed << 17 & _ALL_BITS
+        self.seed = seed
+        return seed % count
 
     def score(self, entry: Entry) -> int:
         """How good a victim an entry is; it does not depend on the time at which it is asked, but for LFU."""

@@ -24,6 +24,11 @@ cdef class Keyspace:
 
     cpdef dispose(self, object value)
     cpdef wake_by(self, long long when_ms)
+    cpdef unsigned int lfu_access(self, int counter) noexcept
+    @cython.locals(counter=int)
+    cpdef int lfu_counter(self, unsigned int access) except -1
+    @cython.locals(counter=int, above="long long")
+    cpdef unsigned int lfu_touched(self, unsigned int access) except? 0
     @cython.locals(first="long long", deadline="long long", database=Database)
     cpdef long long next_deadline(self)
 
