@@ -94,6 +94,20 @@ def model_find(model: list[bytes], value: bytes, start: int, step: int) -> int:
     return -1
 
 
+@given(st.lists(values, max_size=200), st.lists(values, max_size=60))
+def test_sifting(elements: list[bytes], asked: list[bytes]) -> None:
+    asked += elements[::3]
+    listpack = filled(elements)
+    assert listpack.sift(asked, True) == [value for value in asked if value in elements]
+    assert listpack.sift(asked, False) == [value for value in asked if value not in elements]
+
+
+def test_sifting_by_many_elements() -> None:
+    elements = [b"%d" % number for number in range(0, 9000, 3)]
+    asked = [b"%d" % number for number in range(9000)]
+    assert filled(elements).sift(asked, True) == elements
+
+
 def test_a_queue_does_not_grow() -> None:
     listpack = filled([b"element %d" % n for n in range(50)])
     before = listpack.footprint()

@@ -48,6 +48,7 @@ cdef class Listpack:
     cpdef list range(self, Py_ssize_t start, Py_ssize_t stop)
     cpdef list items(self)
     cpdef Py_ssize_t longest(self) noexcept
+    cpdef list sift(self, list values, bint present)
     cpdef bint has_duplicates(self, Py_ssize_t step=*) except -1
     cpdef Py_ssize_t footprint(self) noexcept
     cpdef Listpack copy(self)

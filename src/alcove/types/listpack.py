@@ -107,6 +107,11 @@ class Listpack:
         asked = self._elements[::step]
         return len(set(asked)) < len(asked)
 
+    def sift(self, values: list[bytes], present: bool) -> list[bytes]:
+        """Those of `values` that are among the elements, or those that are not."""
+        mine = frozenset(self._elements)
+        return [value for value in values if (value in mine) == present]
+
     def footprint(self) -> int:
         """Bytes of memory, this object's own included."""
         return 150 + 42 * len(self._elements) + self._entry_bytes

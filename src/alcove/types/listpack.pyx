@@ -626,6 +626,68 @@ cdef Py_ssize_t _text_size(const unsigned char *entry) noexcept:
     return size + (number < 0)
 
 
+cdef inline uint32_t _hash(const unsigned char *data, uint32_t size) noexcept:
+    """A hash of bytes, eight at a time; the last eight may overlap those before them."""
+    cdef uint64_t hash = size, word = 0
+    cdef uint32_t place
+    if size < 8:
+        memcpy(&word, data, size)
+    else:
+        for place in range(0, size - 7, 8):
+            memcpy(&word, data + place, 8)
+            hash = (hash ^ word) * <uint64_t>0x9E3779B97F4A7C15
+            hash ^= hash >> 32
+        memcpy(&word, data + size - 8, 8)
+    hash = (hash ^ word) * <uint64_t>0x9E3779B97F4A7C15
+    # Last bytes that differ have moved only the highest bits so far.
+    hash = (hash ^ (hash >> 32)) * <uint64_t>0x9E3779B97F4A7C15
+    return <uint32_t>(hash >> 32)
+
+
+cdef inline uint32_t _hash_at(const unsigned char *entry) noexcept:
+    """The hash of an entry: of the string alone, or of all of an integer or an empty string."""
+    cdef unsigned char kind = entry[0]
+    if 0x80 < kind < 0xC0:
+        return _hash(entry + 1, kind & 0x3F)
+    if 0xE0 <= kind < 0xF0:
+        return _hash(entry + 2, _size_at(entry) - 2)
+    if kind == 0xF0:
+        return _hash(entry + 5, _length32(entry + 1))
+    return _hash(entry, _size_at(entry))
+
+
+cdef int _sift(const Pack *pack, list values, bint present, list into) except -1:
+    """Adds to `into` those of the values that are entries of the pack, or those that are not.
+
+    There are no more entries than MOST_COMPARED: they are looked up in a table of where they begin.
+    """
+    cdef uint32_t slots[2 * MOST_COMPARED]
+    cdef const unsigned char *block = pack.block
+    cdef uint32_t mask = 7, at = pack.head, slot
+    cdef Encoded encoded
+    cdef bytes value
+    while mask + 1 < 2 * pack.count:
+        mask = 2 * mask + 1
+    memset(slots, 0, (mask + 1) * sizeof(uint32_t))
+    while at < pack.tail:
+        slot = _hash_at(block + at) & mask
+        while slots[slot]:
+            slot = (slot + 1) & mask
+        slots[slot] = at + 1
+        at = _step(block, at)
+    for value in values:
+        _encode(&encoded, value)
+        if encoded.string_size:
+            slot = _hash(encoded.string, encoded.string_size) & mask
+        else:
+            slot = _hash(encoded.opening, encoded.opening_size) & mask
+        while slots[slot] and not _equal(block + slots[slot] - 1, &encoded):
+            slot = (slot + 1) & mask
+        if (slots[slot] != 0) == present:
+            into.append(value)
+    return 0
+
+
 cdef bint _has_duplicates(const Pack *pack, Py_ssize_t step, uint32_t asked) noexcept:
     """Whether two of the `asked` entries at the places 0, `step`, ... are equal; there are no more than MOST_COMPARED.
 
@@ -743,6 +805,15 @@ cdef class Listpack:
         if asked > MOST_COMPARED:
             return len(set(self.items()[::step])) < asked
         return _has_duplicates(&self.pack, step, <uint32_t>asked)
+
+    cpdef list sift(self, list values, bint present):
+        """Those of `values` that are among the elements, or those that are not."""
+        cdef list found = []
+        if self.pack.count > MOST_COMPARED:
+            mine = frozenset(self.items())
+            return [value for value in values if (value in mine) == present]
+        _sift(&self.pack, values, present, found)
+        return found
 
     cpdef Py_ssize_t footprint(self) noexcept:
         """Bytes of memory, this object's own included."""

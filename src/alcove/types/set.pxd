@@ -18,7 +18,7 @@ cdef class Set(Container):
     cpdef Py_ssize_t remove_all(self, tuple members) except -1
     cpdef bint remove(self, bytes member) except -1
     cpdef bint contains(self, bytes member) except -1
-    @cython.locals(member=bytes, mine=frozenset)
+    @cython.locals(member=bytes)
     cpdef list sift(self, list members, bint present)
     cpdef bytes member_at(self, Py_ssize_t position)
     cpdef bytes pop_at(self, Py_ssize_t position)

@@ -92,8 +92,7 @@ class Set(Container):
     def sift(self, members: list[bytes], present: bool) -> list[bytes]:
         """Those of `members` that are in the set, or those that are not."""
         if self._pack is not None and len(members) > _FEW:
-            mine = frozenset(self._pack.items())
-            return [member for member in members if (member in mine) == present]
+            return self._pack.sift(members, present)
         return [member for member in members if self.contains(member) == present]
 
     def member_at(self, position: int) -> bytes:
