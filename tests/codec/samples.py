@@ -139,7 +139,7 @@ def content(value: Any) -> Any:
     if type(value) is SortedSet:
         return value.pairs(0, len(value))
     if type(value) is Hash:
-        return value.to_dict(), value.deadlines()
+        return dict(zip(value.fields(), value.values(), strict=True)), value.deadlines()
     return stream_content(value)
 
 

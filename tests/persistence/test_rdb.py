@@ -130,7 +130,7 @@ def test_deadlines_are_kept_in_a_keyspace() -> None:
     assert space.next_deadline() == NOW_MS + 50
     space.now_ms = NOW_MS + 60
     assert space.databases[1].find(b"hash") is not None
-    assert b"f" not in space.databases[1].read(b"hash", type(value)).to_dict()
+    assert b"f" not in space.databases[1].read(b"hash", type(value)).fields()
     space.now_ms = NOW_MS + 100
     assert space.databases[0].find(b"volatile") is None
 

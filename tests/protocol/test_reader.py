@@ -353,3 +353,20 @@ def test_what_was_sent_comes_out(commands: list[list[bytes]], data: st.DataObjec
     sent = b"".join(multibulk(*args) for args in commands)
     places = data.draw(st.lists(st.integers(0, len(sent)), max_size=8))
     assert outcome(split_at(sent, places)) == (commands, None)
+
+
+def test_a_name_that_comes_again_is_the_same_object() -> None:
+    reader = RequestReader()
+    reader.feed(multibulk(b"GET", b"a") + multibulk(b"GET", b"a") + multibulk(b"GETDEL", b"a") + multibulk(b"GE"))
+    first, second, longer, shorter = drain(reader)
+    assert first[0] is second[0]
+    assert [first[0], longer[0], shorter[0]] == [b"GET", b"GETDEL", b"GE"]
+
+
+def test_long_names_are_not_remembered() -> None:
+    reader = RequestReader()
+    name = b"x" * 65
+    reader.feed(multibulk(name) * 2)
+    first, second = drain(reader)
+    assert first == second == [name]
+    assert first[0] is not second[0]
