@@ -97,9 +97,27 @@ def test_ranges(size: int) -> None:
         assert zset.pairs(start, stop) == pairs[start:stop]
         assert zset.pairs(start, stop, True) == pairs[::-1][start:stop]
         assert zset.members(start, stop, True) == [member for member, _ in pairs[::-1][start:stop]]
+        if start < stop:
+            members = [member for member, _ in pairs[start:stop]]
+            assert zset.members_between(start, stop - 1) == members
+            assert zset.members_between(start - size, stop - 1 - size) == members
         score = rng.choice([-1.0, 0.5, float(rng.randrange(size))])
         assert zset.count_below(score, False) == sum(own < score for own in model.values())
         assert zset.count_below(score, True) == sum(own <= score for own in model.values())
+
+
+@pytest.mark.parametrize("size", [100, 129])
+def test_popping(size: int) -> None:
+    zset = SortedSet(Limits())
+    model = {b"m%d" % at: float(at // 2) for at in range(size)}
+    for member, score in model.items():
+        zset.put(member, score)
+    while model:
+        highest = len(model) % 3 == 0
+        expected = ordered(model)[-1 if highest else 0]
+        assert zset.pop(highest) == expected
+        del model[expected[0]]
+        agree(zset, model)
 
 
 @pytest.mark.parametrize("size", [100, 1000])

@@ -292,8 +292,11 @@ def pop(ctx: Context, key: bytes, options: tuple[bytes, ...], highest: bool) -> 
     zset: SortedSet | None = ctx.keys.edit(key, SortedSet)
     if zset is None or not count:
         return []
-    popped = take(ctx, key, zset, count, highest)
-    return Pairs(popped) if options else list(popped[0])
+    if options:
+        return Pairs(take(ctx, key, zset, count, highest))
+    member, score = zset.pop(highest)
+    ctx.keys.changed(key, _SORTED_SET, b"zpopmax" if highest else b"zpopmin")
+    return [member, score]
 
 
 def take(ctx: Context, key: bytes, zset: SortedSet, count: int, highest: bool) -> list[tuple[bytes, float]]:

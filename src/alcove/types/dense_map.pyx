@@ -288,7 +288,12 @@ cdef class DenseSet:
 
     cpdef bint delete(self, bytes key) except -1:
         """Removes `key`; whether it was there."""
-        cdef Py_ssize_t position = self.lookup(key, _hash(key))
+        cdef uint32_t hash = _hash(key)
+        cdef Py_ssize_t position
+        if self.count:
+            # The last entry will take its place: its chain is fetched while the key is looked for.
+            _prefetch(self.head_of(self.entry(self.count - 1).hash))
+        position = self.lookup(key, hash)
         if position < 0:
             return False
         self.delete_at(position)

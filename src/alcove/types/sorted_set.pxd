@@ -27,6 +27,8 @@ cdef class SortedSet(Container):
     @cython.locals(size=Py_ssize_t)
     cpdef list members_between(self, long long first, long long last)
     cpdef list pairs(self, Py_ssize_t start, Py_ssize_t stop, bint reverse=*)
+    @cython.locals(place=Py_ssize_t)
+    cpdef tuple pop(self, bint highest)
     cpdef object delete_range(self, Py_ssize_t start, Py_ssize_t stop)
     cpdef bytes member_at(self, Py_ssize_t position)
     cpdef double score_at(self, Py_ssize_t position) except? -1

@@ -166,6 +166,16 @@ class SortedSet(Container):
             found.reverse()
         return found
 
+    def pop(self, highest: bool) -> tuple[bytes, float]:
+        """Removes and returns the first member and its score, or with `highest` the last; there must be one."""
+        place = len(self) - 1 if highest else 0
+        if self._large:
+            (popped,) = self._tree.pairs(place, place + 1)
+        else:
+            (popped,) = self._short.pairs(place, place + 1)
+        self.delete_range(place, place + 1)
+        return popped
+
     def delete_range(self, start: int, stop: int) -> None:
         """Removes the members of these ranks."""
         if not self._large:
