@@ -8,14 +8,16 @@ cdef struct Slot:
     Py_hash_t hash
     PyObject *entry
 
+# What every look-up reads comes first, then what every write does: the less of it lies in a second line of the cache.
 cdef class Entry:
     cdef readonly bytes key
     cdef public object value
-    cdef readonly long long expire_ms, field_ms
-    cdef public unsigned int access, saved
+    cdef readonly unsigned int timer
+    cdef public unsigned int access
     cdef public Py_ssize_t size
-    cdef readonly Py_ssize_t position
-    cdef readonly Py_ssize_t timer
+    cdef readonly long long expire_ms, field_ms
+    cdef readonly unsigned int position
+    cdef public unsigned int saved
 
 cdef class Table:
     cdef Slot *slots

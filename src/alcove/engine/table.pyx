@@ -15,6 +15,8 @@ from libc.string cimport memcmp
 
 # The fewest slots of an index that is not empty.
 cdef Py_ssize_t FEWEST_SLOTS = 16
+# Positions, and the places of timers plus one, have 32 bits.
+cdef Py_ssize_t MOST_ENTRIES = 0xFFFFFFFE
 
 
 @cython.final
@@ -89,6 +91,8 @@ cdef class Table:
         """Adds a key that is not there yet."""
         cdef PyObject **grown
         cdef Py_ssize_t room
+        if self.used == MOST_ENTRIES:
+            raise OverflowError("too many keys")
         if self.used == self.room:
             room = self.room + (self.room >> 1) + 16
             grown = <PyObject **>realloc(self.entries, room * sizeof(PyObject *))
