@@ -14,6 +14,9 @@ from alcove.numeric import format_int, parse_int
 
 GROUP = "generic"
 
+# Read by every write: a C integer in the compiled build.
+_GENERIC = events.GENERIC
+
 EXPIRE_OPTIONS = frozenset((b"NX", b"XX", b"GT", b"LT", b"GET"))
 NO_OPTIONS: frozenset[bytes] = frozenset()
 OPTION_HISTORY = (
@@ -93,6 +96,9 @@ def set_expiry(
     if entry is None:
         return NO_KEY if b"GET" in chosen else 0
     ctx.keys.touch(entry)
+    if not chosen:
+        move_deadline(ctx, entry, when_ms)
+        return 1
     before = remaining(entry, ctx.now_ms, in_seconds)
     applies = condition_holds(chosen, entry.expire_ms, when_ms)
     if applies:
@@ -133,7 +139,7 @@ def move_deadline(ctx: Context, entry: Entry, when_ms: int) -> None:
         ctx.record(b"DEL", entry.key)
         return
     ctx.keys.set_deadline(entry, when_ms)
-    ctx.keys.written(entry, events.GENERIC, b"expire", 1)
+    ctx.keys.written(entry, _GENERIC, b"expire", 1)
     if ctx.keys.space.recording:
         ctx.record(b"PEXPIREAT", entry.key, format_int(when_ms))
 
@@ -186,5 +192,5 @@ def persist(ctx: Context, key: bytes) -> int:
     if not entry.expire_ms:
         return 0
     ctx.keys.set_deadline(entry, 0)
-    ctx.keys.written(entry, events.GENERIC, b"persist", 1)
+    ctx.keys.written(entry, _GENERIC, b"persist", 1)
     return 1

@@ -50,7 +50,10 @@ _LIST = events.LIST
 )
 def lpush(ctx: Context, key: bytes, *elements: bytes) -> int:
     """Prepends one or more elements to a list. Creates the key if it doesn't exist."""
-    return push(ctx, key, ctx.keys.edit_or_create(key, List), elements, True)
+    value: List = ctx.keys.edit_or_create(key, List)
+    value.push(elements, True)
+    ctx.keys.changed(key, _LIST, b"lpush", len(elements))
+    return len(value)
 
 
 @command(
@@ -63,7 +66,10 @@ def lpush(ctx: Context, key: bytes, *elements: bytes) -> int:
 )
 def rpush(ctx: Context, key: bytes, *elements: bytes) -> int:
     """Appends one or more elements to a list. Creates the key if it doesn't exist."""
-    return push(ctx, key, ctx.keys.edit_or_create(key, List), elements, False)
+    value: List = ctx.keys.edit_or_create(key, List)
+    value.push(elements, False)
+    ctx.keys.changed(key, _LIST, b"rpush", len(elements))
+    return len(value)
 
 
 @command(
@@ -76,8 +82,7 @@ def rpush(ctx: Context, key: bytes, *elements: bytes) -> int:
 )
 def lpushx(ctx: Context, key: bytes, *elements: bytes) -> int:
     """Prepends one or more elements to a list only when the list exists."""
-    value = ctx.keys.edit(key, List)
-    return 0 if value is None else push(ctx, key, value, elements, True)
+    return 0 if ctx.keys.find(key) is None else lpush(ctx, key, *elements)
 
 
 @command(
@@ -90,15 +95,7 @@ def lpushx(ctx: Context, key: bytes, *elements: bytes) -> int:
 )
 def rpushx(ctx: Context, key: bytes, *elements: bytes) -> int:
     """Appends an element to a list only when the list exists."""
-    value = ctx.keys.edit(key, List)
-    return 0 if value is None else push(ctx, key, value, elements, False)
-
-
-def push(ctx: Context, key: bytes, value: List, elements: tuple[bytes, ...], left: bool) -> int:
-    """Adds elements at one end, one after the other; the new length."""
-    value.push(elements, left)
-    ctx.keys.changed(key, _LIST, b"lpush" if left else b"rpush", len(elements))
-    return len(value)
+    return 0 if ctx.keys.find(key) is None else rpush(ctx, key, *elements)
 
 
 @command(

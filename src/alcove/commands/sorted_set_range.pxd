@@ -1,3 +1,4 @@
+from alcove.engine.arguments cimport Arguments
 from alcove.engine.context cimport Context
 from alcove.types.sorted_set cimport SortedSet
 

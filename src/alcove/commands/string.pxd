@@ -1,3 +1,4 @@
+from alcove.engine.arguments cimport Arguments, Deadline, deadline_ms
 from alcove.engine.context cimport Context
 from alcove.engine.keyspace cimport string_of
 from alcove.engine.table cimport Entry

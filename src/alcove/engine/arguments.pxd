@@ -16,3 +16,6 @@ cdef class Deadline:
 
     cpdef bint read(self, bytes word, Arguments arguments) except -1
     cpdef object resolve(self, object now_ms, str command)
+
+cpdef object deadline_ms(bytes word, bytes amount, object now_ms, str command)
+cpdef object absolute_ms(object number, bint in_seconds, bint is_absolute, object now_ms, str command)
