@@ -13,4 +13,7 @@ cdef list _elements(values, bint resp3, decode, parse_error, Py_ssize_t depth)
 @cython.locals(shaped=dict)
 cdef dict _map(pairs, decode, parse_error, Py_ssize_t depth)
 
+@cython.locals(shaped=dict, place=Py_ssize_t)
+cdef dict _flat_map(list elements, decode, parse_error, Py_ssize_t depth)
+
 cdef _check_depth(Py_ssize_t depth)

@@ -88,7 +88,7 @@ def _shape(value: Any, resp3: bool, decode: Decode, parse_error: ParseError, dep
         return _elements(value, resp3, decode, parse_error, depth)
     if kind is FlatMap:
         if resp3:
-            return _map(zip(value[::2], value[1::2], strict=True), decode, parse_error, depth)
+            return _flat_map(value[:], decode, parse_error, depth)  # a plain list, which C indexes
         return _elements(value, resp3, decode, parse_error, depth)
     if kind is float:
         return value if resp3 else _text(format_double(value), decode)
@@ -136,6 +136,16 @@ def _map(pairs: Iterable[Any], decode: Decode, parse_error: ParseError, depth: i
     for key, value in pairs:
         shaped_key = _shape(key, True, decode, parse_error, depth + 1)
         shaped[shaped_key] = _shape(value, True, decode, parse_error, depth + 1)
+    return shaped
+
+
+def _flat_map(elements: list[Any], decode: Decode, parse_error: ParseError, depth: int) -> dict[Any, Any]:
+    """The same of keys and values by turns."""
+    _check_depth(depth)
+    shaped = {}
+    for place in range(0, len(elements), 2):
+        shaped_key = _shape(elements[place], True, decode, parse_error, depth + 1)
+        shaped[shaped_key] = _shape(elements[place + 1], True, decode, parse_error, depth + 1)
     return shaped
 
 
