@@ -101,15 +101,19 @@ def clients_section(engine: Engine) -> Section:
 def memory_section(engine: Engine) -> Section:
     used = engine.space.used
     resident = resident_bytes()
+    system = system_bytes()
     limit = engine.config.maxmemory
     return {
         "used_memory": used,
         "used_memory_human": human(used),
         "used_memory_rss": resident,
         "used_memory_rss_human": human(resident),
+        "total_system_memory": system,
+        "total_system_memory_human": human(system),
         "maxmemory": limit,
         "maxmemory_human": human(limit),
         "maxmemory_policy": engine.config.maxmemory_policy,
+        "mem_not_counted_for_evict": 0,
         "mem_allocator": "python",
         "lazyfree_pending_objects": sum(len(value) for value in engine.space.graveyard),
     }
@@ -123,6 +127,11 @@ def resident_bytes() -> int:
     except OSError:
         # No such file: a system that tells only the highest mark, in KB.
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+def system_bytes() -> int:
+    """The memory of this machine."""
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
 def stats_section(engine: Engine) -> Section:
