@@ -94,8 +94,8 @@ def run(
 ) -> object:
     """Runs a script for the command `name`, which monitors see before the commands that it calls."""
     engine = ctx.engine
-    if engine.monitors.sessions:
-        engine.show(ctx.session, engine.registry.find(name), [name, given, b"%d" % keys, *words])
+    if engine.monitors.sessions and (command := engine.registry.find(name)) is not None:
+        engine.show(ctx.session, command, [name, given, b"%d" % keys, *words])
     return runtime_of(engine).run(ctx, script.runner, script.sha, script.rules, read_only, keys, words)
 
 
