@@ -343,8 +343,8 @@ def test_transactions() -> None:
     assert run.set(10) == QUEUED
     other = run.engine.connect("embedded")
     assert run.engine.execute(other, [b"SET", b"new", VALUE * 2]) == OK
-    # Queuing takes memory too, so that whatever the command, it is refused.
-    assert run.get(1) == OUT_OF_MEMORY
+    assert run.get(1) == QUEUED
+    assert run.set(11) == OUT_OF_MEMORY
     run.engine.execute(other, [b"DEL", b"new"])
     assert run("EXEC") == "EXECABORT Transaction discarded because of previous errors."
     assert run("MULTI") == OK

@@ -548,11 +548,9 @@ class Engine:
             self._commit_singly()
 
     def _needs_memory(self, session: Session, command: Command) -> bool:
-        """Whether a command may grow the data, as any does that is queued, or what EXEC would run."""
+        """Whether a command may grow the data, or what EXEC would run."""
         if command.name == "exec":
             return any(queued.flags & DENYOOM for queued, _ in session.queue)
-        if session.gate & IN_MULTI:
-            return command.name not in ENDING_COMMANDS
         return bool(command.flags & DENYOOM)
 
     def _writes(self, session: Session, command: Command) -> bool:
@@ -808,7 +806,6 @@ def go_on() -> bool:
 SUBSCRIBER_COMMANDS = frozenset(
     ["ping", "subscribe", "ssubscribe", "unsubscribe", "sunsubscribe", "psubscribe", "punsubscribe", "quit", "reset"]
 )
-ENDING_COMMANDS = frozenset(["exec", "discard", "quit", "reset"])
 MULTI_COMMANDS = frozenset(["exec", "discard", "multi", "watch", "quit", "reset"])
 
 
