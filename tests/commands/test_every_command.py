@@ -11,7 +11,7 @@ import pytest
 import alcove.commands  # noqa: F401 (declares the commands)
 from alcove.engine.declaration import REGISTRY, Command
 from alcove.engine.synopsis import Index
-from alcove.errors import WRONG_TYPE, wrong_arity
+from alcove.errors import WRONG_TYPE, exec_refused, wrong_arity
 from tests.commands.watched import Watched
 
 # A value of each type, and the groups whose commands read it.
@@ -50,7 +50,9 @@ def test_too_few_arguments(command: Command) -> None:
 def test_too_many_arguments(command: Command) -> None:
     run = Watched()
     words = [*words_of(command), *["1"] * (command.most + 1 - command.words)]
-    assert run(*words) == wrong_arity(command.name)
+    refusal = wrong_arity(command.name)
+    # An EXEC that is refused ends its transaction, and says so.
+    assert run(*words) == (exec_refused(refusal) if command.name == "exec" else refusal)
     assert run.changes == 0
 
 
