@@ -26,7 +26,7 @@ from typing import Any, Final
 from alcove.codec.old import read_ziplist, read_zipmap
 from alcove.codec.primitives import Decoder, Encoder, Malformed
 from alcove.codec.streams import decode_stream, encode_stream
-from alcove.numeric import format_double, strtod, try_int
+from alcove.numeric import format_double, format_int, strtod, try_int
 from alcove.types.hash import Hash
 from alcove.types.intset import IntSet
 from alcove.types.limits import Limits
@@ -71,6 +71,8 @@ _VERSION_VALKEY: Final = 80
 
 # How many elements of a large container are written between two rests.
 STEP: Final = 512
+# Below this a double that is whole is exact.
+_WHOLE: Final = float(1 << 53)
 # No deadline of a field is later.
 _LATEST_MS: Final = 1 << 62
 
@@ -176,12 +178,21 @@ def _put_node(encoder: Encoder, value: List, place: int) -> None:
 
 
 def _packed_scores(value: SortedSet) -> bytes:
-    """Members and the texts of their scores by turns."""
+    """Members and the texts of their scores by turns, of a small set."""
     pack = Listpack()
-    for member, score in value.pairs(0, len(value)):
-        pack.append(member)
-        pack.append(format_double(score))
+    for rank in range(len(value)):
+        pack.append(value.member_at(rank))
+        pack.append(_score_text(value.score_at(rank)))
     return pack.to_bytes()
+
+
+def _score_text(score: float) -> bytes:
+    """As `format_double`, with a short way for whole numbers, which most scores are."""
+    if -_WHOLE < score < _WHOLE:
+        whole = int(score)
+        if whole == score:
+            return format_int(whole)
+    return format_double(score)
 
 
 def _packed_deadlines(value: Hash) -> bytes:
@@ -365,7 +376,8 @@ def _decode_zset(decoder: Decoder, kind: int, limits: Limits) -> SortedSet:
 
 
 def _score(text: bytes) -> float:
-    score = strtod(text)
+    whole = try_int(text)
+    score = strtod(text) if whole is None else float(whole)
     if score is None:
         raise Malformed("malformed sorted set: a score is no number")
     return score

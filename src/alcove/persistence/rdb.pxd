@@ -5,6 +5,7 @@ from alcove.codec.primitives cimport Decoder, Encoder
 from alcove.codec.values cimport decode, encode, is_empty, kind_of
 from alcove.engine.keyspace cimport Database, Keyspace
 from alcove.engine.table cimport Entry
+from alcove.types.hash cimport Hash
 from alcove.types.limits cimport Limits
 
 cdef int _SLOT_INFO, _FUNCTION, _FUNCTION_EARLY, _MODULE_AUX, _IDLE, _FREQUENCY, _AUX, _RESIZE, _EXPIRE_MS, _EXPIRE_S

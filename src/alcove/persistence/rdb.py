@@ -31,6 +31,7 @@ from alcove.codec.primitives import Decoder, Encoder, Malformed, Truncated
 from alcove.codec.values import decode, encode, encode_steps, is_empty, kind_of
 from alcove.engine.keyspace import LFU_INITIAL, Database, Keyspace
 from alcove.engine.table import Entry
+from alcove.types.hash import Hash
 from alcove.types.limits import Limits
 from alcove.version import REDIS_VERSION
 
@@ -274,7 +275,7 @@ class RdbReader:
             entry.access = max(self._now_ms // 1000 - max(self.idle_s, 0), 0)
         if self.expire_ms:
             database.set_deadline(entry, self.expire_ms)
-        if type(self.value) is not bytes and self.value.type_name == b"hash" and self.value.next_deadline:
+        if type(self.value) is Hash and self.value.next_deadline:
             database.set_field_deadline(self.key, self.value.next_deadline)
         database.written(entry, 0, b"", 0)
         self.value = None
