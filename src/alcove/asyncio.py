@@ -22,6 +22,7 @@ __all__ = ["Redis", "from_url", "open"]
 def open(
     path: str | PathLike[str] | None = None,
     *,
+    fsync: str | None = None,
     engine: Any = None,
     config: Mapping[str, object] | None = None,
     clock: Clock | None = None,
@@ -31,7 +32,7 @@ def open(
 
     Clients of both kinds can share an engine: `alcove.asyncio.open(engine=client)`.
     """
-    engine = chosen_engine(path, engine, config, clock)
+    engine = chosen_engine(path, fsync, engine, config, clock)
     for_pool, for_client = split_options(redis_options)
     for_pool.setdefault("retry", Retry(NoBackoff(), 1))
     client = Redis(connection_pool=ConnectionPool(AsyncEngineConnection, engine=engine, **for_pool), **for_client)

@@ -103,18 +103,28 @@ def test_configuration_and_clock() -> None:
             alcove.open(engine=client, db=4).ping()
 
 
-@pytest.mark.parametrize("opened", ["/some/folder", Path("folder"), "relative"])
-def test_no_folder_yet(opened: Any) -> None:
-    for open_ in (alcove.open, alcove.asyncio.open):
-        with pytest.raises(ValueError, match=r"durable storage is not available yet; alcove\.open\(\) opens"):
-            open_(opened)
+def test_a_folder_keeps_its_data(tmp_path: Path) -> None:
+    with alcove.open(tmp_path / "made", decode_responses=True) as client:
+        client.set("a", "1")
+        client.engine.close()
+    with alcove.from_url(f"file:{tmp_path}/made?db=1") as client:
+        client.set("b", "2")
+        assert alcove.open(tmp_path / "made").get("a") == b"1"
+        client.engine.close()
 
 
-@pytest.mark.parametrize("url", ["/some/folder", "file:///some/folder", "file:folder?db=1"])
-def test_no_folder_by_url_either(url: str) -> None:
-    for from_url in (alcove.from_url, alcove.asyncio.from_url):
-        with pytest.raises(ValueError, match="durable storage is not available yet"):
-            from_url(url)
+def test_all_clients_of_a_folder_share_one_engine(tmp_path: Path) -> None:
+    first = alcove.open(tmp_path)
+    assert alcove.open(str(tmp_path)).engine is first.engine
+    assert alcove.asyncio.open(tmp_path / "." / "other", fsync="no").engine is not first.engine
+    with pytest.raises(TypeError, match="has its configuration"):
+        alcove.open(tmp_path, config={"maxmemory": 0})
+    with pytest.raises(TypeError, match="open with fsync='everysec' already"):
+        alcove.open(tmp_path, fsync="always")
+    with pytest.raises(TypeError, match="in a folder already, or in memory"):
+        alcove.open(tmp_path, engine=first)
+    with pytest.raises(TypeError, match="fsync is for an engine in a folder"):
+        alcove.open(fsync="always")
 
 
 def test_unknown_url() -> None:

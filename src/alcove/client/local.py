@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 import threading
 import weakref
 from collections.abc import Mapping
@@ -24,6 +25,8 @@ from alcove.engine.clock import Clock
 from alcove.engine.conf_file import load_options
 from alcove.engine.config import Config
 from alcove.engine.engine import Engine
+from alcove.engine.settings import Settings
+from alcove.persistence.durability import Durability
 
 # What redis-py's clients are told of their connections; the rest of what they take is about networks.
 _OF_CONNECTIONS = """
@@ -43,6 +46,7 @@ OF_NETWORKS: Final = (
 MOST_CONNECTIONS: Final = 2**31 - 1
 REMOTE: Final = frozenset(("redis", "rediss", "unix"))
 
+_in_folders: weakref.WeakValueDictionary[str, Engine] = weakref.WeakValueDictionary()
 _named: weakref.WeakValueDictionary[str, Engine] = weakref.WeakValueDictionary()
 _naming = threading.Lock()
 
@@ -50,22 +54,27 @@ _naming = threading.Lock()
 def open(
     path: str | PathLike[str] | None = None,
     *,
+    fsync: str | None = None,
     engine: Any = None,
     config: Mapping[str, object] | None = None,
     clock: Clock | None = None,
     **redis_options: Any,
 ) -> Redis:
-    """A redis-py client over an engine in this process, a new and empty one unless `engine` says which.
+    """A redis-py client over an engine in this process: in the folder `path`, or else new, empty and in memory.
 
-    `engine` is an `Engine`, or a client or server that has one. `config` are directives of redis.conf for a new
-    engine, such as `{"maxmemory": "1gb"}`, and `clock` is where it gets the time from. All else is what `redis.Redis`
-    takes, such as `decode_responses=True` or `db=3`; what is about a network has no effect. Unlike over a network,
-    reads do not time out unless `socket_timeout` says so.
+    In a folder every write is kept. A call returns when the system has it, so that it outlives this process, however
+    that ends; and the disk has it within a second. With `fsync="always"` a call returns when the disk has it, with
+    "no" the system chooses when. Raises `FolderInUse` when another process has the folder, and `CannotLoad` when what
+    is in it cannot be read; both say what to do. Within a process all clients of a folder share one engine.
 
-    The data is there as long as a client of the engine is. Raises ValueError for a path: durable storage is not
-    available yet.
+    `engine` is one that there is already, or a client or server that has one. `config` are directives of redis.conf
+    for a new engine, such as `{"maxmemory": "1gb"}`, and `clock` is where it gets the time from. All else is what
+    `redis.Redis` takes, such as `decode_responses=True` or `db=3`; what is about a network has no effect. Unlike over
+    a network, reads do not time out unless `socket_timeout` says so.
+
+    The data of an engine in memory is there as long as a client of it is.
     """
-    engine = chosen_engine(path, engine, config, clock)
+    engine = chosen_engine(path, fsync, engine, config, clock)
     for_pool, for_client = split_options(redis_options)
     for_pool.setdefault("retry", Retry(NoBackoff(), 1))
     client = Redis(connection_pool=ConnectionPool(EngineConnection, engine=engine, **for_pool), **for_client)
@@ -170,9 +179,42 @@ def engine_named(name: str, config: Mapping[str, object] | None, clock: Clock | 
 
 
 def new_engine(config: Mapping[str, object] | None, clock: Clock | None) -> Engine:
+    """An engine that keeps its data in memory, until it is told to save it."""
     settings = Config()
+    settings.put(Settings.save, ())
     load_options(settings, config or {})
-    return Engine(settings, clock)
+    engine = Engine(settings, clock)
+    Durability(engine)
+    return engine
+
+
+def engine_in(path: str, fsync: str | None, config: Mapping[str, object] | None, clock: Clock | None) -> Engine:
+    """The engine of a folder, which is made if it is not there: one for each folder in this process."""
+    folder = os.path.realpath(path)
+    with _naming:
+        engine = _in_folders.get(folder)
+        if engine is not None and engine.closed is None:
+            refuse_settings(config, clock)
+            if fsync is not None and fsync != engine.config.appendfsync:
+                raise TypeError(f"the folder {path} is open with fsync={engine.config.appendfsync!r} already")
+            return engine
+        os.makedirs(folder, exist_ok=True)
+        settings = Config()
+        settings.put(Settings.save, ())
+        settings.put(Settings.appendonly, True)
+        load_options(settings, {"appendfsync": fsync or "everysec", **(config or {})})
+        settings.put(Settings.dir, folder)
+        engine = Engine(settings, clock)
+        durability = Durability(engine)
+        durability.lock_folder()
+        try:
+            with engine.lock:
+                durability.load_now()
+        except BaseException:
+            engine.close()
+            raise
+        _in_folders[folder] = engine
+        return engine
 
 
 def refuse_settings(config: Mapping[str, object] | None, clock: Clock | None) -> None:
@@ -181,15 +223,20 @@ def refuse_settings(config: Mapping[str, object] | None, clock: Clock | None) ->
 
 
 def chosen_engine(
-    path: str | PathLike[str] | None, engine: Any, config: Mapping[str, object] | None, clock: Clock | None
+    path: str | PathLike[str] | None,
+    fsync: str | None,
+    engine: Any,
+    config: Mapping[str, object] | None,
+    clock: Clock | None,
 ) -> Engine:
     """The engine that a client is to work on, with its housekeeping done."""
     if path is not None:
-        raise ValueError(
-            f"cannot open {fspath(path)!r}: durable storage is not available yet; alcove.open() opens an engine in "
-            "memory"
-        )
-    if engine is None:
+        if engine is not None:
+            raise TypeError("an engine that is open is in a folder already, or in memory")
+        engine = engine_in(fspath(path), fsync, config, clock)
+    elif fsync is not None:
+        raise TypeError("fsync is for an engine in a folder")
+    elif engine is None:
         engine = new_engine(config, clock)
     else:
         refuse_settings(config, clock)

@@ -187,7 +187,8 @@ def shutdown(ctx: Context, *options: bytes) -> object:
         raise CommandError(SYNTAX)
     if ctx.engine.on_shutdown is None or b"ABORT" in words:
         raise CommandError(SHUTDOWN_FAILED if b"ABORT" not in words else NO_SHUTDOWN)
-    ctx.engine.on_shutdown(b"NOSAVE" not in words)
+    save = b"SAVE" in words if words & {b"SAVE", b"NOSAVE"} else None
+    ctx.engine.on_shutdown(save, b"FORCE" in words)
     return NO_REPLY
 
 

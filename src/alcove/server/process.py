@@ -21,6 +21,8 @@ from alcove.engine.declaration import REGISTRY, Registry
 from alcove.engine.engine import Engine
 from alcove.engine.settings import Settings
 from alcove.errors import CommandError
+from alcove.persistence.durability import Durability
+from alcove.persistence.folder_lock import FolderInUse
 from alcove.server import logs
 from alcove.server.listeners import CannotListen
 from alcove.server.server import Server
@@ -61,19 +63,36 @@ def main(arguments: list[str]) -> int:
     say_hello(config, arguments)
     allow_open_files(config)
     keep_freed_memory()
-    server = Server(Engine(config, registry=registry), port=None if config.port or config.unixsocket else 0)
+    engine = Engine(config, registry=registry)
+    durability = Durability(engine)
+    server = Server(engine, port=None if config.port or config.unixsocket else 0)
     try:
+        if config.appendonly or config.save:
+            durability.lock_folder()
         server.listen()
-    except CannotListen as error:
-        log.warning("%s", error.strerror)
-        print(f"alcove: {error.strerror}", file=sys.stderr)
+    except (CannotListen, FolderInUse) as error:
+        why = error.strerror or str(error)
+        log.warning("%s", why)
+        print(f"alcove: {why}", file=sys.stderr)
         return 1
-    return run(server)
+    try:
+        return run(server, durability)
+    finally:
+        engine.close("the server has been stopped")
 
 
-def run(server: Server) -> int:
-    """Serves until the end, with what surrounds a server that is a process."""
+def run(server: Server, durability: Durability) -> int:
+    """Loads the data and serves until the end, with what surrounds a server that is a process."""
     config = server.engine.config
+    failures: list[str] = []
+
+    def cannot_load(why: str) -> None:
+        log.warning("%s", why)
+        print(f"alcove: {why}", file=sys.stderr)
+        failures.append(why)
+        server.stop()
+
+    durability.begin_loading(cannot_load)
     config.watch("loglevel", lambda: logs.set_level(config.loglevel))
     config.watch("maxclients", lambda: raise_open_files(config))
     if config.pidfile:
@@ -88,7 +107,7 @@ def run(server: Server) -> int:
             log.info("Removing the pid file.")
             os.unlink(config.pidfile)
     log.warning("Alcove is now ready to exit, bye bye...")
-    return 0
+    return 1 if failures else 0
 
 
 def rename(registry: Registry, words: list[bytes]) -> None:
@@ -275,7 +294,7 @@ class Signals:
         on_shutdown = self._server.engine.on_shutdown
         assert on_shutdown is not None
         try:
-            on_shutdown("nosave" not in options)
+            on_shutdown("save" in options if {"save", "nosave"} & {*options} else None, "force" in options)
         except CommandError as error:
             log.warning("%s", error)
             self._asked = False

@@ -15,6 +15,8 @@ from alcove.engine.config_kinds import Refused
 from alcove.engine.engine import Engine, EngineClosed
 from alcove.engine.session import do_nothing
 from alcove.engine.settings import Settings
+from alcove.errors import SHUTDOWN_FAILED, CommandError
+from alcove.persistence.durability import Durability
 from alcove.server.listeners import CannotListen, Listener, listen_tcp, listen_unix
 from alcove.server.loop import Loop
 
@@ -44,7 +46,7 @@ class Server:
         port: int | None = None,
         bind: Iterable[str] | None = None,
     ) -> None:
-        """Without `engine` it is a new and empty one with `config`, which ends with the server."""
+        """Without `engine` it is a new one in memory, with `config`, which ends with the server."""
         self.engine = engine or Engine(config)
         self._owns_engine = engine is None
         self._port = port
@@ -207,9 +209,16 @@ class Server:
         if self._loop is not None:
             self._loop.wake()
 
-    def _shutdown(self, save: bool) -> None:
-        """The SHUTDOWN command. What is to be saved then is the business of whoever keeps the data."""
+    def _shutdown(self, save: bool | None, force: bool) -> None:
+        """The SHUTDOWN command, under the engine's lock. Whoever keeps the data makes it safe first."""
         log.warning("User requested shutdown...")
+        if self.engine.persistence is not None:
+            try:
+                self.engine.persistence.finish(save)
+            except CommandError as error:
+                log.warning("Errors trying to shut down the server: %s", error)
+                if not force:
+                    raise CommandError(SHUTDOWN_FAILED) from None
         if self._loop is not None:
             self._loop.stop()
 
@@ -243,6 +252,17 @@ class Server:
             self._loop.listen(self._tcp)
 
 
+def keep_as_configured(engine: Engine) -> None:
+    """Has a new engine's data kept on disk if its configuration says so, and loads what is there. Raises `CannotLoad`,
+    or `FolderInUse`.
+    """
+    durability = Durability(engine)
+    if engine.config.appendonly or engine.config.save:
+        durability.lock_folder()
+        with engine.lock:
+            durability.load_now()
+
+
 def serve(
     port: int = 0,
     *,
@@ -252,9 +272,9 @@ def serve(
 ) -> Server:
     """A server that runs in a thread of its own, on this machine's own addresses unless `bind` says otherwise.
 
-    Port 0 chooses one that is free. `engine` is the one to serve, a new and empty one if there is none; `settings` are
-    directives of redis.conf for the new one, such as `maxmemory="1gb"`. End it by `stop()`, or use it in a `with`
-    statement:
+    Port 0 chooses one that is free. `engine` is the one to serve, a new one if there is none; `settings` are
+    directives of redis.conf for the new one, such as `maxmemory="1gb"`. It keeps its data in memory alone unless they
+    say more, such as `dir="data", appendonly="yes"`. End it by `stop()`, or use it in a `with` statement:
 
         with alcove.serve() as server:
             client = redis.Redis(port=server.port)
@@ -262,5 +282,9 @@ def serve(
     if engine is not None and settings:
         raise TypeError("an engine has its settings already: " + ", ".join(settings))
     config = Config()
+    config.put(Settings.save, ())
     load_options(config, settings)
-    return Server(engine, config=config, port=port, bind=bind).start()
+    server = Server(engine, config=config, port=port, bind=bind)
+    if engine is None:
+        keep_as_configured(server.engine)
+    return server.start()

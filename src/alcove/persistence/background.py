@@ -1,0 +1,104 @@
+"""A thread for what takes the disk's time, and files that it writes, so that nobody waits for it under the lock."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, Final
+
+from alcove.persistence.disk import Disk, File
+
+# How many bytes are handed to the thread at a time, and how many it may be behind.
+CHUNK: Final = 1 << 20
+MOST_QUEUED: Final = 32 << 20
+# How many bytes are written between two syncs of a growing file, lest the last one take long.
+SYNC_EVERY: Final = 32 << 20
+
+
+class Background:
+    """One thread, started when there is something to do; what it is given it does in order."""
+
+    def __init__(self, name: str) -> None:
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix=f"alcove-{name}")
+
+    def start(self, function: Callable[..., Any], *arguments: Any) -> Future[Any]:
+        return self._pool.submit(function, *arguments)
+
+    def close(self) -> None:
+        """Waits until all is done."""
+        self._pool.shutdown()
+
+
+class BackgroundFile:
+    """A new file that is written behind the writer's back. An error comes out of `finish`."""
+
+    def __init__(self, disk: Disk, path: str, background: Background, sync_often: bool) -> None:
+        self._background = background
+        self._sync_every = SYNC_EVERY if sync_often else 0
+        self._unsynced = 0
+        self._file: File | None = None
+        self._queue: deque[tuple[Future[Any], int]] = deque()
+        self._queued = 0
+        self._failure: OSError | None = None
+        self.size = 0
+        self._enqueue(0, self._open, disk, path)
+
+    def write(self, data: bytes) -> None:
+        self.size += len(data)
+        self._enqueue(len(data), self._write, data)
+
+    def behind(self) -> Future[Any] | None:
+        """What to wait for before more is written; None if there is no need to wait."""
+        while self._queue and self._queue[0][0].done():
+            self._queued -= self._queue.popleft()[1]
+        return self._queue[0][0] if self._queued > MOST_QUEUED else None
+
+    @property
+    def failure(self) -> OSError | None:
+        """Why it cannot be written, as far as that is known yet."""
+        return self._failure
+
+    def finish(self) -> Future[Any]:
+        """Syncs and closes; the result is None, or the exception why there is no such file on the disk."""
+        return self._background.start(self._finish)
+
+    def abandon(self) -> Future[Any]:
+        """Closes it as it is."""
+        return self._background.start(self._close)
+
+    def _enqueue(self, size: int, function: Callable[..., None], *arguments: Any) -> None:
+        self._queued += size
+        self._queue.append((self._background.start(self._attempt, function, *arguments), size))
+
+    # In the thread
+
+    def _attempt(self, function: Callable[..., None], *arguments: Any) -> None:
+        if self._failure is None:
+            try:
+                function(*arguments)
+            except OSError as error:
+                self._failure = error
+
+    def _open(self, disk: Disk, path: str) -> None:
+        self._file = disk.create(path)
+
+    def _write(self, data: bytes) -> None:
+        assert self._file is not None
+        self._file.write(data)
+        self._unsynced += len(data)
+        if self._sync_every and self._unsynced >= self._sync_every:
+            self._file.sync()
+            self._unsynced = 0
+
+    def _finish(self) -> None:
+        if self._file is not None and self._failure is None:
+            self._attempt(self._file.sync)
+        self._close()
+        if self._failure is not None:
+            raise self._failure
+
+    def _close(self) -> None:
+        file, self._file = self._file, None
+        if file is not None:
+            self._attempt(file.close)

@@ -1,0 +1,586 @@
+"""Keeps an engine's data on disk: what is loaded at start, what is written when, and what follows when that fails.
+
+Long work (loading, a snapshot, a rewrite) is a job: a generator that does a slice between two commands and yields,
+either to go on at the next opportunity or, yielding a future, when another thread is done. There is one at a time.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+import weakref
+from collections.abc import Callable, Generator
+from concurrent.futures import Future, wait
+from typing import Any, Final
+
+from alcove.engine.engine import GATE_LOADING, GATE_MISCONF, Engine
+from alcove.engine.keyspace import Database
+from alcove.engine.services import SYNCED
+from alcove.engine.snapshot import Recorder, Snapshot
+from alcove.errors import (
+    BACKGROUND_REWRITE_RUNS,
+    BACKGROUND_SAVE_RUNS,
+    BACKGROUND_WORK_RUNS,
+    RDB_MISCONF,
+    SAVE_FAILED,
+    CommandError,
+    aof_write_failed,
+)
+from alcove.persistence.aof_folder import AofFolder
+from alcove.persistence.background import Background, BackgroundFile
+from alcove.persistence.disk import Disk, File
+from alcove.persistence.folder_lock import FolderLock
+from alcove.persistence.journal import Journal, reason
+from alcove.persistence.loading import CannotLoad, Loader
+from alcove.persistence.manifest import BadManifest, Manifest
+from alcove.persistence.recorders import CommandRecorder, rdb_recorder
+from alcove.persistence.report import persistence_section
+
+# How often effects are synced under `everysec`; how often what failed is tried again, at first and at last.
+SYNC_EVERY_US: Final = 1_000_000
+RETRY_US: Final = 1_000_000
+LONGEST_RETRY_US: Final = 60_000_000
+# After a snapshot has failed the save points wait so long.
+SAVE_RETRY_US: Final = 5_000_000
+
+# A job yields None to go on soon, or what it waits for.
+Job = Generator["Future[Any] | None", None, None]
+
+log = logging.getLogger(__name__)
+
+
+class Durability:
+    """The data of one engine in one folder, as its configuration says."""
+
+    def __init__(self, engine: Engine, disk: Disk | None = None) -> None:
+        self.engine = engine
+        self.disk = disk or Disk()
+        self.journal: Journal | None = None
+        self.loader: Loader | None = None
+        self.snapshot: Snapshot | None = None
+        # The job in work and what it waits for; which kinds of job are in work, and which are to follow.
+        self._job: Job | None = None
+        self._awaited: Future[Any] | None = None
+        self.saving = self.rewriting = False
+        self.save_scheduled = self.rewrite_scheduled = False
+        self._job_began_us = 0
+        self._in_time: Callable[[], bool] = always
+        self._sync: Future[Any] | None = None
+        self._next_sync_us = self._next_retry_us = self._next_save_us = self._next_rewrite_us = 0
+        self._rewrite_pause_us = RETRY_US
+        self._folder: AofFolder | None = None
+        # Where WAITAOF waits, and what had been synced when it was asked last.
+        self.waiting_room = Database(engine.space, -1)
+        self._synced_seen = 0
+        # For the save points, the automatic rewrite, and INFO.
+        self.last_save_s = engine.clock.now_us() // 1_000_000
+        self._saved_dirty = 0
+        self.save_failed = self.rewrite_failed = False
+        self.saves = self.rewrites = 0
+        self.save_took_s = self.rewrite_took_s = -1
+        self.keys_loaded = self.keys_expired = 0
+        self.base_size = 0
+        self._older_size = 0
+        # What is open and has to be closed whatever becomes of the engine, which none of it refers to.
+        self._syncs = Background("sync")
+        self._writes = Background("save")
+        self._open: list[Any] = [self._syncs, self._writes]
+        self._closing = weakref.finalize(engine, close_all, self._open, os.getpid())
+        self._join_engine()
+
+    def _join_engine(self) -> None:
+        engine = self.engine
+        engine.persistence = self
+        engine.info_sections["persistence"] = lambda _: persistence_section(self)
+        engine.chores.append(self.work)
+        engine.on_close.append(self.close)
+        config = engine.config
+        config.watch("appendonly", self._appendonly_changed)
+        config.watch("appendfsync aof-timestamp-enabled", self._policy_changed)
+        config.watch("save stop-writes-on-bgsave-error", self._watch_trouble)
+
+    # What it says of itself
+
+    @property
+    def changes(self) -> int:
+        """How many changes the last good snapshot has not seen."""
+        return self.engine.space.dirty - self._saved_dirty
+
+    def aof_size(self) -> int:
+        """The bytes of all parts of the append-only file."""
+        return self._older_size + (self.journal.size if self.journal is not None else 0)
+
+    def job_seconds(self) -> int:
+        """How long the job in work has taken so far."""
+        return (self.engine.clock.monotonic_us() - self._job_began_us) // 1_000_000
+
+    # Places
+
+    @property
+    def snapshot_path(self) -> str:
+        return os.path.join(self.engine.config.dir, self.engine.config.dbfilename)
+
+    @property
+    def folder(self) -> AofFolder:
+        """The append-only file's folder."""
+        if self._folder is None:
+            config = self.engine.config
+            path = os.path.join(config.dir, config.appenddirname)
+            self._folder = AofFolder(self.disk, path, config.appendfilename)
+        return self._folder
+
+    def temporary(self, folder: str, what: str) -> str:
+        return os.path.join(folder, f"temp-{what}-{os.getpid()}")
+
+    # The start
+
+    def lock_folder(self) -> None:
+        """Keeps other processes from the folder. Raises `FolderInUse`."""
+        self._open.append(FolderLock(self.engine.config.dir))
+
+    def load_now(self) -> None:
+        """Loads the data while everybody waits. Raises `CannotLoad`. The engine's lock is held."""
+        self._finish(self._loading())
+
+    def begin_loading(self, failed: Callable[[str], None]) -> None:
+        """Loads the data in slices; meanwhile who asks for it is told to wait. `failed` is told why that cannot be."""
+
+        def job() -> Job:
+            try:
+                yield from self._loading()
+            except CannotLoad as why:
+                failed(str(why))
+
+        self.engine.gate |= GATE_LOADING
+        self._job = job()
+        self.engine.space.sooner = True
+
+    def _loading(self) -> Job:
+        engine = self.engine
+        engine.gate |= GATE_LOADING
+        began = time.monotonic()
+        loader = self.loader = Loader(engine, self.disk)
+        try:
+            if engine.config.appendonly:
+                yield from self._load_append_only(loader)
+            elif self.disk.exists(self.snapshot_path):
+                yield from loader.snapshot(self.snapshot_path)
+        except (BadManifest, OSError) as error:
+            raise CannotLoad(str(error)) from error
+        self.loader = None
+        self.keys_loaded, self.keys_expired = loader.keys, loader.expired
+        engine.gate &= ~GATE_LOADING
+        self._saved_dirty = engine.space.dirty
+        if loader.total_bytes:
+            keys = sum(len(database) for database in engine.space.databases)
+            log.info("DB loaded from disk: %d keys in %.3f seconds", keys, time.monotonic() - began)
+
+    def _load_append_only(self, loader: Loader) -> Job:
+        folder = self.folder
+        config = self.engine.config
+        old_style = os.path.join(config.dir, config.appendfilename)
+        if not folder.read() and self.disk.exists(old_style):
+            log.info("The append only file %s is made the base of the folder %s", old_style, folder.folder)
+            folder.adopt_old_style(old_style)
+        if folder.manifest.parts():
+            for name in folder.remove_leftovers():
+                log.info("Removed %s, which a rewrite has left", name)
+            yield from loader.append_only_file(folder)
+            folder.remove_history()
+            self._older_size = folder.size()
+            self._use(Journal(folder.open_last(), self._is_always))
+            assert self.journal is not None
+            self._older_size -= self.journal.size
+            self.base_size = self.aof_size()
+            return
+        if self.disk.exists(self.snapshot_path):
+            log.warning("There is no append only file yet: it begins with the snapshot %s", self.snapshot_path)
+            yield from loader.snapshot(self.snapshot_path)
+        self.engine.space.now_ms = self.engine.clock.now_us() // 1000
+        yield from self._rewrite()
+        if self.journal is None:
+            raise CannotLoad(f"the append only file cannot be written in {folder.folder}")
+
+    def _use(self, journal: Journal) -> None:
+        self.journal = journal
+        self._policy_changed()
+        self._open.insert(0, journal)
+        self.engine.journal = journal
+        self.engine.attach(journal)
+
+    def _drop_journal(self) -> None:
+        journal, self.journal = self.journal, None
+        if journal is not None:
+            self.engine.journal = None
+            self.engine.detach(journal)
+            self._open.remove(journal)
+            journal.close()
+
+    @property
+    def _is_always(self) -> bool:
+        return bool(self.engine.config.appendfsync == "always")
+
+    # Changes of the configuration
+
+    def _appendonly_changed(self) -> None:
+        if self.engine.config.appendonly:
+            if self.journal is None:
+                self.rewrite_scheduled = True
+                self._next_rewrite_us = 0
+                self.engine.space.sooner = True
+            return
+        if self.rewriting:
+            self._abandon_job()
+        self.rewrite_scheduled = False
+        self._drop_journal()
+        self._watch_trouble()
+
+    def _policy_changed(self) -> None:
+        if self.journal is not None:
+            self.journal.always = self._is_always
+            clock = self.engine.clock
+            stamped = self.engine.config.aof_timestamp_enabled
+            self.journal.now_s = (lambda: clock.now_us() // 1_000_000) if stamped else None
+
+    # Between commands
+
+    def work(self, in_time: Callable[[], bool]) -> int:
+        """The engine's chore: syncs, retries, and the job in work."""
+        now_us = self.engine.clock.monotonic_us()
+        self._in_time = in_time
+        idle_us = self._keep_journal(now_us)
+        self._watch_trouble()
+        if self._job is None:
+            self._begin_what_is_due(now_us)
+        if self._job is not None:
+            return sooner(idle_us, self._go_on())
+        return sooner(idle_us, self._until_due())
+
+    def _keep_journal(self, now_us: int) -> int:
+        journal = self.journal
+        if journal is None:
+            return -1
+        if journal.write_error is not None and now_us >= self._next_retry_us:
+            self._next_retry_us = now_us + RETRY_US
+            journal.flush()
+        if journal.synced > self._synced_seen:
+            self._synced_seen = journal.synced
+            self.waiting_room.wake(SYNCED)
+        if journal.write_error is not None:
+            return RETRY_US
+        if journal.appended == journal.synced or journal.sync_error is not None:
+            return -1
+        if self.engine.config.appendfsync == "no" or (self._sync is not None and not self._sync.done()):
+            return -1
+        if now_us < self._next_sync_us:
+            return self._next_sync_us - now_us
+        if not (self.rewriting or self.saving) or not self.engine.config.no_appendfsync_on_rewrite:
+            self._next_sync_us = now_us + SYNC_EVERY_US
+            self._sync = self._syncs.start(journal.sync)
+            self._sync.add_done_callback(self._wake)
+        return SYNC_EVERY_US
+
+    def _wake(self, future: Future[Any]) -> None:
+        self.engine.on_sooner()
+
+    def _watch_trouble(self) -> None:
+        """Has writes refused while they cannot be kept."""
+        engine = self.engine
+        config = engine.config
+        trouble = self.journal.trouble if self.journal is not None else None
+        if trouble is not None:
+            engine.misconf = aof_write_failed(reason(trouble))
+        elif self.save_failed and config.stop_writes_on_bgsave_error and config.save:
+            engine.misconf = RDB_MISCONF
+        else:
+            engine.misconf = ""
+        engine.gate = engine.gate & ~GATE_MISCONF | (GATE_MISCONF if engine.misconf else 0)
+
+    # Jobs
+
+    def _begin_what_is_due(self, now_us: int) -> None:
+        if self._rewrite_is_due(now_us):
+            self._begin(self._rewrite(), now_us)
+        elif self.save_scheduled or self._save_is_due(now_us):
+            self._begin(self._save(), now_us)
+
+    def _begin(self, job: Job, now_us: int) -> None:
+        self._job = job
+        self._job_began_us = now_us
+
+    def _rewrite_is_due(self, now_us: int) -> bool:
+        config = self.engine.config
+        if now_us < self._next_rewrite_us:
+            return False
+        if self.rewrite_scheduled or (config.appendonly and self.journal is None and self._closing.alive):
+            return True
+        journal = self.journal
+        if journal is None or journal.write_error is not None:
+            return False
+        if journal.sync_error is not None:
+            return True
+        size = self.aof_size()
+        percentage = config.auto_aof_rewrite_percentage
+        if not percentage or size < config.auto_aof_rewrite_min_size:
+            return False
+        return size * 100 // max(self.base_size, 1) - 100 >= percentage
+
+    def _save_is_due(self, now_us: int) -> bool:
+        changes = self.changes
+        if not changes or now_us < self._next_save_us:
+            return False
+        elapsed_s = self.engine.clock.now_us() // 1_000_000 - self.last_save_s
+        return any(changes >= least and elapsed_s > seconds for seconds, least in self.engine.config.save)
+
+    def _until_due(self) -> int:
+        """How long nothing can be due, in microseconds; -1 for ever."""
+        config = self.engine.config
+        waits = self.rewrite_scheduled or (config.appendonly and self.journal is None)
+        waits = waits or (self.journal is not None and self.journal.sync_error is not None)
+        changed = config.save and self.changes
+        return RETRY_US if waits or changed else -1
+
+    def _go_on(self) -> int:
+        """One slice of the job in work."""
+        if self._awaited is not None and not self._awaited.done():
+            return -1
+        job = self._job
+        assert job is not None
+        try:
+            self._awaited = next(job)
+        except StopIteration:
+            self._job = self._awaited = None
+            return 0
+        if self._awaited is not None:
+            self._awaited.add_done_callback(self._wake)
+            return -1
+        return 0
+
+    def _finish(self, job: Job) -> None:
+        """Runs a job to its end while everybody waits."""
+        self._in_time = always
+        for awaited in job:
+            if awaited is not None:
+                wait([awaited])
+
+    def _abandon_job(self) -> None:
+        if self._job is not None:
+            self._job.close()
+            self._job = self._awaited = None
+
+    def _in_background(self, function: Callable[..., Any], *arguments: Any) -> Generator[Future[Any], None, Any]:
+        """What a function returns that another thread runs."""
+        future = self._writes.start(function, *arguments)
+        yield future
+        return future.result()
+
+    def _write_snapshot(self, path: str, record: Callable[[BackgroundFile], Recorder]) -> Job:
+        """Writes all keys as they are now to a file; it is on the disk when this ends. Raises OSError."""
+        config = self.engine.config
+        file = BackgroundFile(self.disk, path, self._writes, config.rdb_save_incremental_fsync)
+        recorder = record(file)
+        snapshot = self.snapshot = Snapshot(self.engine.space, recorder)
+        try:
+            while not snapshot.work(self._in_time) and file.failure is None:
+                yield file.behind()
+            recorder.end()
+            done = file.finish()
+            snapshot.end()
+            self.snapshot = None
+            yield done
+            done.result()
+        except BaseException:
+            snapshot.end()
+            self.snapshot = None
+            wait([file.abandon()])
+            if self.disk.exists(path):
+                self.disk.remove(path)
+            raise
+
+    def _as_rdb(self, aof_base: bool) -> Callable[[BackgroundFile], Recorder]:
+        return lambda file: rdb_recorder(self.engine, file.write, aof_base)
+
+    def _as_commands(self, file: BackgroundFile) -> Recorder:
+        return CommandRecorder(self.engine, file.write)
+
+    # Snapshots
+
+    def _save(self) -> Job:
+        """A snapshot in place of the last one; the outcome stands in `save_failed`."""
+        space = self.engine.space
+        config = self.engine.config
+        self.saving, self.save_scheduled = True, False
+        began = time.monotonic()
+        dirty = space.dirty
+        temporary = self.temporary(config.dir, "rdb")
+        try:
+            yield from self._write_snapshot(temporary, self._as_rdb(aof_base=False))
+            yield from self._in_background(self._put_in_place, temporary, self.snapshot_path)
+        except OSError as error:
+            log.warning("Saving the DB failed: %s", reason(error))
+            self.save_failed = True
+            self._next_save_us = self.engine.clock.monotonic_us() + SAVE_RETRY_US
+        else:
+            self.save_failed = False
+            self._saved_dirty = dirty
+            self.last_save_s = self.engine.clock.now_us() // 1_000_000
+            self.saves += 1
+            log.info("DB saved on disk")
+        finally:
+            self.saving = False
+            self.save_took_s = int(time.monotonic() - began)
+
+    def _put_in_place(self, temporary: str, path: str) -> None:
+        try:
+            self.disk.rename(temporary, path)
+        except OSError:
+            self.disk.remove(temporary)
+            raise
+        self.disk.sync_folder(os.path.dirname(path))
+
+    def save(self) -> None:
+        """SAVE: returns when a snapshot is on the disk. Raises `CommandError`."""
+        if self._job is not None:
+            raise CommandError(BACKGROUND_SAVE_RUNS)
+        self._finish(self._save())
+        self._watch_trouble()
+        if self.save_failed:
+            raise CommandError(SAVE_FAILED)
+
+    def begin_save(self, schedule: bool) -> str:
+        """BGSAVE: begins a snapshot, or says that it will be begun. Raises `CommandError`."""
+        if self.saving:
+            raise CommandError(BACKGROUND_SAVE_RUNS)
+        self.engine.space.sooner = True
+        self._next_save_us = 0
+        if self._job is not None:
+            if not schedule:
+                raise CommandError(BACKGROUND_WORK_RUNS)
+            self.save_scheduled = True
+            return "Background saving scheduled"
+        self._begin(self._save(), self.engine.clock.monotonic_us())
+        self._go_on()
+        return "Background saving started"
+
+    # The append-only file
+
+    def _rewrite(self) -> Job:
+        """A new base that holds all there is, and a new increment for what follows."""
+        self.rewriting, self.rewrite_scheduled = True, False
+        began = time.monotonic()
+        try:
+            yield from self._write_base()
+        except OSError as error:
+            log.warning("Rewriting the append only file failed: %s", reason(error))
+            self.rewrite_failed = True
+            self._next_rewrite_us = self.engine.clock.monotonic_us() + self._rewrite_pause_us
+            self._rewrite_pause_us = min(self._rewrite_pause_us * 2, LONGEST_RETRY_US)
+        else:
+            self.rewrite_failed = False
+            self._rewrite_pause_us = RETRY_US
+            self.rewrites += 1
+            log.info("Background AOF rewrite finished successfully")
+        finally:
+            self.rewriting = False
+            self.rewrite_took_s = int(time.monotonic() - began)
+
+    def _write_base(self) -> Job:
+        config = self.engine.config
+        folder = self.folder
+        begins = self.journal is None and config.appendonly
+        increments, appended, first = yield from self._next_increment()
+        form = "rdb" if config.aof_use_rdb_preamble else "aof"
+        base = increments.next_base(config.appendfilename, form)
+        temporary = self.temporary(folder.folder, "rewriteaof")
+        record = self._as_rdb(aof_base=True) if form == "rdb" else self._as_commands
+        try:
+            yield from self._write_snapshot(temporary, record)
+            yield from self._in_background(folder.replace_base, temporary, base, increments, first)
+        except BaseException:
+            if begins:
+                # No manifest names the increment: what it holds would never be read.
+                self._drop_journal()
+            raise
+        if self.journal is not None:
+            self.journal.renewed(appended)
+        if not config.aof_disable_auto_gc:
+            yield from self._in_background(folder.remove_history)
+        self._older_size = self.disk.size(folder.path(base))
+        self.base_size = self.aof_size()
+
+    def _next_increment(self) -> Generator[Future[Any], None, tuple[Manifest, int, int]]:
+        """Has effects go to a new increment from now on: the manifest with it, what was appended before, its number."""
+        folder = self.folder
+        if not self.engine.config.appendonly:
+            return folder.manifest, 0, last_number(folder.manifest) + 1
+        if self.journal is None:
+            manifest, file = yield from self._in_background(folder.new_increment)
+            self._use(Journal(file, self._is_always))
+            return manifest, 0, last_number(manifest)
+        added: File = yield from self._in_background(folder.add_increment)
+        self.journal.switch(added)
+        return folder.manifest, self.journal.appended, last_number(folder.manifest)
+
+    def begin_rewrite(self) -> str:
+        """BGREWRITEAOF: begins a rewrite, or says that it will be begun. Raises `CommandError`."""
+        if self.rewriting:
+            raise CommandError(BACKGROUND_REWRITE_RUNS)
+        self.engine.space.sooner = True
+        self._next_rewrite_us = 0
+        if self._job is not None:
+            self.rewrite_scheduled = True
+            return "Background append only file rewriting scheduled"
+        self._begin(self._rewrite(), self.engine.clock.monotonic_us())
+        self._go_on()
+        return "Background append only file rewriting started"
+
+    def appended(self) -> int:
+        """The place in the append-only file behind the last effect so far; -1 when there is no such file."""
+        return -1 if self.journal is None else self.journal.position
+
+    def synced(self) -> int:
+        """Up to which place the disk has it."""
+        return -1 if self.journal is None else self.journal.synced
+
+    # The end
+
+    def finish(self, save: bool | None) -> None:
+        """Makes everything safe before a shutdown: a snapshot if `save` says so, or if None and there are save points.
+
+        Raises `CommandError` when that cannot be done.
+        """
+        self._abandon_job()
+        if save or (save is None and self.engine.config.save and self.changes):
+            self.save()
+        if self.journal is not None:
+            error = self.journal.flush() or self.journal.settle(self.journal.appended)
+            if error is not None:
+                raise error
+
+    def close(self) -> None:
+        """Ends a job as it is, and closes what is open; what was written is safe then."""
+        self._abandon_job()
+        self._closing()
+
+
+def last_number(manifest: Manifest) -> int:
+    return manifest.increments[-1].number if manifest.increments else 0
+
+
+def sooner(first_us: int, second_us: int) -> int:
+    """The shorter of two rests, of which -1 has no end."""
+    if first_us < 0 or second_us < 0:
+        return max(first_us, second_us)
+    return min(first_us, second_us)
+
+
+def always() -> bool:
+    return True
+
+
+def close_all(things: list[Any], owner: int) -> None:
+    """Closes what an engine had open. A child of the process that opened it leaves it alone."""
+    if os.getpid() == owner:
+        while things:
+            things.pop(0).close()

@@ -1,0 +1,46 @@
+"""One process at a time has a folder: a file in it is locked, and says who that is."""
+
+from __future__ import annotations
+
+import os
+from typing import Final
+
+NAME: Final = "alcove.lock"
+
+
+class FolderInUse(OSError):
+    """Another process has the folder; the text names it and says how to share the data."""
+
+
+class FolderLock:
+    """The lock on a folder, until `close` or the process's end. Raises `FolderInUse`."""
+
+    def __init__(self, folder: str) -> None:
+        path = os.path.join(folder, NAME)
+        self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        try:
+            lock(self._fd)
+        except OSError:
+            holder = os.pread(self._fd, 32, 0).decode("ascii", "replace").strip() or "unknown"
+            os.close(self._fd)
+            raise FolderInUse(
+                f"the folder {folder} is in use by the process {holder}; to use the data in several processes, run "
+                f"`alcove serve --dir {folder}` and connect to it"
+            ) from None
+        os.ftruncate(self._fd, 0)
+        os.pwrite(self._fd, b"%d\n" % os.getpid(), 0)
+
+    def close(self) -> None:
+        os.close(self._fd)
+
+
+def lock(descriptor: int) -> None:
+    """Locks a file for this process, or raises OSError at once."""
+    try:
+        import fcntl
+    except ImportError:
+        import msvcrt
+
+        msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined]
+    else:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
