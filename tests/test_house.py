@@ -23,7 +23,7 @@ ALLOWED = {
     "engine": {"types"},
     "scripting": {"engine", "types", "codec"},
     "commands": {"engine", "scripting", "types", "codec"},
-    "persistence": {"engine", "types", "codec", "protocol"},
+    "persistence": {"engine", "scripting", "types", "codec", "protocol"},
     "client": {"engine", "commands", "protocol", "persistence", "server"},
     "server": {"engine", "commands", "protocol", "persistence"},
 }

@@ -360,9 +360,10 @@ SAVE_FAILED: Final = "ERR the snapshot could not be written, the log says why"
 NO_PERSISTENCE: Final = "ERR nothing keeps the data of this engine on disk"
 NO_APPEND_ONLY: Final = "ERR WAITAOF cannot be used when numlocal is set but appendonly is disabled."
 RDB_MISCONF: Final = (
-    "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk. Commands that may "
-    "modify the data set are disabled, because this instance is configured to report errors during writes if RDB "
-    "snapshotting fails (stop-writes-on-bgsave-error option). Please check the Redis logs for details about the RDB error."
+    "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk. Commands that "
+    "may modify the data set are disabled, because this instance is configured to report errors during writes if RDB "
+    "snapshotting fails (stop-writes-on-bgsave-error option). Please check the Redis logs for details about the RDB "
+    "error."
 )
 LOADING: Final = "LOADING Redis is loading the dataset in memory"
 INTERNAL: Final = "ERR internal error, see the log"

@@ -93,10 +93,10 @@ class Loader:
 
     def _part(self, path: str) -> Iterator[None]:
         with self.disk.open(path) as file:
-            magic = file.read(len(rdb.MAGIC))
+            is_snapshot = file.read(len(rdb.VALKEY_MAGIC)).startswith((rdb.MAGIC, rdb.VALKEY_MAGIC))
             file.seek(0)
             begun = self.loaded_bytes
-            if magic == rdb.MAGIC:
+            if is_snapshot:
                 yield from self._load_snapshot(file, path, alive_at_ms=0)
                 # A file of Redis 4 to 6 goes on with commands.
                 file.seek(self.loaded_bytes - begun)

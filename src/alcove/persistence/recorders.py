@@ -9,6 +9,7 @@ from alcove.engine.engine import Engine
 from alcove.engine.table import Entry
 from alcove.persistence.rdb import RdbWriter, standard_aux
 from alcove.persistence.records import RecordWriter
+from alcove.scripting.functions import library_codes
 
 # How much is gathered before it is handed on.
 FLUSH_AT = 1 << 16
@@ -27,6 +28,8 @@ def rdb_recorder(engine: Engine, write: Callable[[bytes], object], aof_base: boo
         frequencies="lfu" in policy,
     )
     writer.begin(standard_aux(engine.clock.now_us() // 1000, engine.space.used, aof_base))
+    for code in library_codes(engine):
+        writer.function(code)
     for database in engine.space.databases:
         if len(database):
             writer.database(database.number, len(database), database.table.volatile)
@@ -41,6 +44,8 @@ class CommandRecorder:
         self._version = engine.config.rdb_write_version
         self._compress = engine.config.rdbcompression
         self._records = RecordWriter()
+        for code in library_codes(engine):
+            self._records.add([(0, [b"FUNCTION", b"LOAD", b"REPLACE", code])])
 
     def entry(self, number: int, entry: Entry) -> None:
         payload = dump(entry.value, self._version, self._compress)

@@ -89,14 +89,14 @@ class Library:
 
     def register(self, name: bytes, runner: Any, description: bytes | None, flags: Iterable[bytes]) -> str | None:
         """`redis.register_function`: why that cannot be, or None."""
-        if not is_name(name):
-            return INVALID_FUNCTION_NAME
-        if name in self.functions:
-            return FUNCTION_ALREADY_IN_LIBRARY
         try:
             rules = rules_of_flags([flag.lower() for flag in flags])
         except KeyError:
             return UNKNOWN_FUNCTION_FLAG
+        if not is_name(name):
+            return INVALID_FUNCTION_NAME
+        if name in self.functions:
+            return FUNCTION_ALREADY_IN_LIBRARY
         self.functions[name] = Function(name, runner, description, rules)
         return None
 
@@ -247,6 +247,12 @@ def functions_of(engine: Engine) -> Functions:
     if runtime.functions is None:
         runtime.functions = Functions()
     return runtime.functions  # type: ignore[no-any-return]
+
+
+def library_codes(engine: Engine) -> list[bytes]:
+    """The code of all libraries, for who keeps them; no runtime is made for an engine that has none."""
+    functions = engine.scripting.functions if engine.scripting is not None else None
+    return [] if functions is None else functions.codes()
 
 
 def is_name(name: bytes) -> bool:
