@@ -10,7 +10,6 @@ import alcove.commands  # noqa: F401 (declares the commands)
 from alcove.engine.blocking import PARKED
 from alcove.engine.clock import ManualClock
 from alcove.engine.engine import Engine
-from alcove.engine.tracking import TOKEN_BYTES, place_of
 from alcove.errors import CommandError
 from alcove.values import Push, Replies
 
@@ -310,10 +309,12 @@ def test_what_reads_the_same_key_stands_in_order_once() -> None:
         reader("GET a")
     tokens = engine.tracking.table.get(b"a")
     assert tokens is not None
-    singly = [tokens[at : at + TOKEN_BYTES] for at in range(0, len(tokens), TOKEN_BYTES)]
+    singly = [tokens[at : at + 8] for at in range(0, len(tokens), 8)]
     assert singly == sorted(set(singly))
     assert len(singly) == engine.tracking.items
-    assert all(place_of(token, tokens) == place * TOKEN_BYTES for place, token in enumerate(singly))
+    readers[0]("SET a 1")
+    told = [reader.session.id.to_bytes(8, "big") for reader in readers[1:] if reader.heard() == [changed(b"a")]]
+    assert set(told) == set(singly) - {readers[0].session.id.to_bytes(8, "big")}
 
 
 def test_no_key_of_the_table_is_an_object_of_the_collector() -> None:
