@@ -45,7 +45,15 @@ from alcove.engine.lock import EngineLock
 from alcove.engine.monitors import MAY_REPLICATE, Monitors
 from alcove.engine.notifications import Notifications
 from alcove.engine.redaction import redacted
-from alcove.engine.services import Journal, Persistence, Sink
+from alcove.engine.services import (
+    GATE_BUSY,
+    GATE_LOADING,
+    GATE_MAXMEMORY,
+    GATE_MISCONF,
+    Journal,
+    Persistence,
+    Sink,
+)
 from alcove.engine.session import IN_MULTI, MONITOR, MUTED, NO_TOUCH, SUBSCRIBER, UNAUTHENTICATED, Session, do_nothing
 from alcove.engine.slowlog import SlowLog
 from alcove.engine.tracking import Tracking
@@ -82,12 +90,6 @@ _CommandError = CommandError
 _Push = Push
 _Replies = Replies
 _Wait = Wait
-
-# Why no session's command can simply run: the bits of `Engine.gate`.
-GATE_LOADING = 1
-GATE_MAXMEMORY = 2
-GATE_MISCONF = 4
-GATE_BUSY = 8
 
 # How long other threads may have the lock, each time a long script lets them in.
 LET_IN_SECONDS = 0.0002

@@ -1,4 +1,4 @@
-"""What the engine asks of those above it, who register themselves with it: sinks, and who keeps the data."""
+"""What the engine and those above it agree on: the gates, sinks of effects, and who keeps the data."""
 
 from __future__ import annotations
 
@@ -6,6 +6,12 @@ from typing import Final, Protocol
 
 from alcove.engine.keyspace import Database
 from alcove.errors import CommandError
+
+# Why no session's command can simply run: the bits of `Engine.gate`.
+GATE_LOADING: Final = 1
+GATE_MAXMEMORY: Final = 2
+GATE_MISCONF: Final = 4
+GATE_BUSY: Final = 8
 
 
 class Sink(Protocol):

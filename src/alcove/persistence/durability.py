@@ -14,9 +14,9 @@ from collections.abc import Callable, Generator
 from concurrent.futures import Future, wait
 from typing import Any, Final
 
-from alcove.engine.engine import GATE_LOADING, GATE_MISCONF, Engine
+from alcove.engine.engine import Engine
 from alcove.engine.keyspace import Database
-from alcove.engine.services import SYNCED
+from alcove.engine.services import GATE_LOADING, GATE_MISCONF, SYNCED
 from alcove.engine.snapshot import Recorder, Snapshot
 from alcove.errors import (
     BACKGROUND_REWRITE_RUNS,
