@@ -295,6 +295,9 @@ class Database:
             self.touch(entry)
             if entry.expire_ms != 0 and not keep_ttl:
                 self.table.set_deadline(entry, 0)
+            if entry.field_ms != 0:
+                # Those were the fields of a hash that is no more.
+                self.table.set_field_deadline(entry, 0)
         self.written(entry, event_class, event, 1)
         return entry
 
