@@ -28,6 +28,21 @@ def find_group(ctx: Context, key: bytes, name: bytes) -> tuple[Stream | None, Gr
     return stream, None if stream is None else stream.group(name)
 
 
+def group_to_change(ctx: Context, key: bytes, name: bytes) -> tuple[Stream | None, Group | None]:
+    """The same for who is about to change the group; the real server, too, counts that as reading."""
+    found = find_group(ctx, key, name)
+    preserve_stream(ctx, key)
+    return found
+
+
+def preserve_stream(ctx: Context, key: bytes) -> None:
+    """Has a snapshot in progress save a stream that was found by reading, before its groups change."""
+    if ctx.keys.space.saving:
+        entry = ctx.keys.find(key)
+        if entry is not None:
+            ctx.keys.preserve(entry)
+
+
 def consumer_of(ctx: Context, key: bytes, group: Group, name: bytes) -> Consumer:
     """The consumer that speaks, created if it is new."""
     consumer = group.consumer(name)

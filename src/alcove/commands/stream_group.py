@@ -19,6 +19,7 @@ from alcove.commands.stream_delivery import (
     consumer_of,
     create_consumer,
     find_group,
+    group_to_change,
     record_position,
     walk,
 )
@@ -198,7 +199,7 @@ def xgroup_delconsumer(ctx: Context, key: bytes, name: bytes, consumer: bytes) -
 )
 def xack(ctx: Context, key: bytes, name: bytes, *ids: bytes) -> int:
     """Returns the number of messages that were successfully acknowledged by the consumer group member of a stream."""
-    group: Group | None = find_group(ctx, key, name)[1]
+    group: Group | None = group_to_change(ctx, key, name)[1]
     if group is None:
         return 0
     acknowledged = 0
@@ -220,7 +221,7 @@ def xack(ctx: Context, key: bytes, name: bytes, *ids: bytes) -> int:
 def xackdel(ctx: Context, key: bytes, name: bytes, *arguments: bytes) -> list[int]:
     """Acknowledges and conditionally deletes one or multiple entries for a stream consumer group."""
     policy, ids = parse_deletion(arguments)
-    stream, group = find_group(ctx, key, name)
+    stream, group = group_to_change(ctx, key, name)
     if stream is None or group is None:
         return [NOT_THERE] * len(ids)
     length = len(stream)
@@ -367,7 +368,7 @@ def xclaim(ctx: Context, key: bytes, name: bytes, consumer_name: bytes, min_idle
     """Changes, or acquires, ownership of a message in a consumer group, as if the message was delivered a consumer
     group member."""
     ctx.record_nothing()
-    stream, group = find_group(ctx, key, name)
+    stream, group = group_to_change(ctx, key, name)
     if stream is None or group is None:
         raise CommandError(no_group(key, name))
     min_idle_ms = max(parse_int(min_idle, bad_min_idle("XCLAIM")), 0)

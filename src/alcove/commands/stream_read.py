@@ -6,7 +6,14 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from alcove.commands.stream_arguments import parse_id
-from alcove.commands.stream_delivery import PAGE, Deliveries, consumer_of, record_claim, record_position
+from alcove.commands.stream_delivery import (
+    PAGE,
+    Deliveries,
+    consumer_of,
+    preserve_stream,
+    record_claim,
+    record_position,
+)
 from alcove.engine.blocking import NOT_READY
 from alcove.engine.context import Context
 from alcove.engine.declaration import command
@@ -256,6 +263,7 @@ def stream_with_group(ctx: Context, key: bytes, reading: Reading) -> tuple[Strea
     group = None if stream is None else stream.group(reading.group)
     if stream is None or group is None:
         raise CommandError(no_group_to_read(key, reading.group))
+    preserve_stream(ctx, key)
     return stream, group
 
 
