@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from alcove.codec.payload import WrongFrame, sealed, unsealed
 from alcove.codec.primitives import Decoder, Encoder, Malformed
+from alcove.engine.services import GATE_LOADING
 from alcove.errors import (
     FUNCTION_ALREADY_IN_LIBRARY,
     INTERNAL,
@@ -30,6 +31,7 @@ from alcove.errors import (
     NO_FUNCTIONS_REGISTERED,
     NOT_A_FUNCTION_PAYLOAD,
     OLD_FUNCTION_PAYLOAD,
+    SCRIPT_TOO_LARGE,
     TRUNCATED_FUNCTION_PAYLOAD,
     UNKNOWN_FUNCTION_FLAG,
     WRONG_PAYLOAD,
@@ -43,7 +45,7 @@ from alcove.errors import (
     library_to_restore_exists,
 )
 from alcove.quoting import split_words
-from alcove.scripting.runtime import Runtime, runtime_of
+from alcove.scripting.runtime import MOST_SCRIPT_BYTES, Runtime, runtime_of
 from alcove.scripting.shebang import FLAGS, Rules, rules_of_flags
 
 if TYPE_CHECKING:
@@ -53,8 +55,9 @@ if TYPE_CHECKING:
 OPCODE: Final = 245
 OLD_OPCODE: Final = 246
 
-# How long a library may take to load.
+# How long a library may take to load: a client's, and one that was loaded before and is read from disk.
 LOAD_LIMIT_US: Final = 500_000
+REPLAY_LIMIT_US: Final = 60_000_000
 # What a function or a library takes in memory besides its texts, about.
 OVERHEAD_BYTES: Final = 120
 
@@ -154,16 +157,16 @@ class Functions:
 
     # Changing
 
-    def load(self, engine: Engine, code: bytes, replace: bool = False, limit_us: int = LOAD_LIMIT_US) -> bytes:
+    def load(self, engine: Engine, code: bytes, replace: bool = False) -> bytes:
         """Loads a library and answers its name. If that fails, `CommandError`, all is as it was."""
-        return self._load(self.libraries, engine, code, replace, limit_us)
+        return self._load(self.libraries, engine, code, replace)
 
-    def _load(self, libraries: Libraries, engine: Engine, code: bytes, replace: bool, limit_us: int) -> bytes:
+    def _load(self, libraries: Libraries, engine: Engine, code: bytes, replace: bool) -> bytes:
         name, text = parse_metadata(code)
         old = libraries.by_name.get(name)
         if old is not None and not replace:
             raise CommandError(library_exists(name))
-        library = self._loaded(engine, name, code, text, limit_us)
+        library = self._loaded(engine, name, code, text)
         libraries.check(library, () if old is None else (old,))
         if old is not None:
             libraries.remove(name)
@@ -178,8 +181,10 @@ class Functions:
     def flush(self) -> None:
         self.libraries = Libraries()
 
-    def _loaded(self, engine: Engine, name: bytes, code: bytes, text: bytes, limit_us: int) -> Library:
+    def _loaded(self, engine: Engine, name: bytes, code: bytes, text: bytes) -> Library:
         """What a library's code registers when it runs."""
+        if len(code) > MOST_SCRIPT_BYTES:
+            raise CommandError(SCRIPT_TOO_LARGE)
         runtime = runtime_of(engine)
         runtime.make_room(len(code))
         if self._compile is None:
@@ -188,6 +193,7 @@ class Functions:
         if type(compiled) is tuple:
             raise CommandError(function_not_compiled(compiled[1]))
         library = self._loading = Library(name, code)
+        limit_us = REPLAY_LIMIT_US if engine.gate & GATE_LOADING else LOAD_LIMIT_US
         try:
             runtime.guarded(engine, compiled, limit_us)
         except CommandError as error:
@@ -204,7 +210,7 @@ class Functions:
         def register(name: bytes, runner: Any, description: Any, *flags: bytes) -> bytes | None:
             try:
                 assert self._loading is not None
-                problem = self._loading.register(name, runner, description or None, flags)
+                problem = self._loading.register(name, runner, None if description is False else description, flags)
                 return None if problem is None else problem.encode()
             except BaseException as error:
                 runtime.bridge.failure = error
@@ -228,7 +234,7 @@ class Functions:
         """
         new = Libraries()
         for code in codes_of(payload):
-            self._load(new, engine, code, False, LOAD_LIMIT_US)
+            self._load(new, engine, code, False)
         if policy != b"FLUSH":
             old = [self.libraries.by_name[name] for name in new.by_name if name in self.libraries.by_name]
             if old and policy == b"APPEND":
