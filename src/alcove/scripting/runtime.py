@@ -55,6 +55,8 @@ MEMORY_BYTES: Final = 1024 * 1024 * 1024
 # Kept free, because what Python pushes must not fail.
 MARGIN_BYTES: Final = 16 * 1024 * 1024
 TIDY_BYTES: Final = 64 * 1024 * 1024
+# What a script that is known takes besides its text, about.
+SCRIPT_BYTES: Final = 120
 # How many arguments go into Lua at once, and what one takes there besides its bytes.
 MOST_ARGUMENTS: Final = 500
 ARGUMENT_BYTES: Final = 64
@@ -208,6 +210,10 @@ class Runtime:
         self._by_body.clear()
         self._evaluated.clear()
         self.lua.gccollect()
+
+    def footprint(self) -> int:
+        """The bytes that the scripts' texts take."""
+        return sum(SCRIPT_BYTES + len(script.body) for script in self.scripts.values())
 
     def memory_used(self) -> int:
         """The bytes that Lua takes."""
