@@ -108,6 +108,7 @@ def memory_section(engine: Engine) -> Section:
         "used_memory_human": human(used),
         "used_memory_rss": resident,
         "used_memory_rss_human": human(resident),
+        **scripts_memory(engine),
         "total_system_memory": system,
         "total_system_memory_human": human(system),
         "maxmemory": limit,
@@ -116,6 +117,30 @@ def memory_section(engine: Engine) -> Section:
         "mem_not_counted_for_evict": 0,
         "mem_allocator": "python",
         "lazyfree_pending_objects": sum(len(value) for value in engine.space.graveyard),
+    }
+
+
+def scripts_memory(engine: Engine) -> Section:
+    """What scripts and functions take: Lua's memory, which they share, and their texts."""
+    runtime = engine.scripting
+    functions = None if runtime is None else runtime.functions
+    lua = 0 if runtime is None else runtime.memory_used()
+    scripts = 0 if runtime is None else runtime.footprint()
+    libraries = 0 if functions is None else functions.footprint()
+    return {
+        "used_memory_vm_eval": lua,
+        "used_memory_lua": lua,
+        "used_memory_lua_human": human(lua),
+        "used_memory_scripts_eval": scripts,
+        "number_of_cached_scripts": 0 if runtime is None else len(runtime.scripts),
+        "number_of_functions": 0 if functions is None else len(functions.libraries.functions),
+        "number_of_libraries": 0 if functions is None else len(functions.libraries.by_name),
+        "used_memory_vm_functions": 0,
+        "used_memory_vm_total": lua,
+        "used_memory_vm_total_human": human(lua),
+        "used_memory_functions": libraries,
+        "used_memory_scripts": scripts + libraries,
+        "used_memory_scripts_human": human(scripts + libraries),
     }
 
 
