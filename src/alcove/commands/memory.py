@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import sys
 
+from alcove.commands.info import scripts_memory
 from alcove.engine.arguments import Arguments
 from alcove.engine.context import Context
 from alcove.engine.declaration import command, container
@@ -40,9 +41,12 @@ def memory_usage(ctx: Context, key: bytes, *options: bytes) -> int | None:
 def memory_stats(ctx: Context) -> dict[bytes, object]:
     """Returns details about memory usage."""
     space = ctx.keys.space
+    memory = scripts_memory(ctx.engine)
     keys = sum(len(database) for database in space.databases)
     return {
         b"total.allocated": space.used,
+        b"lua.caches": memory["used_memory_scripts_eval"],
+        b"functions.caches": memory["used_memory_functions"],
         b"keys.count": keys,
         b"keys.bytes-per-key": space.used // keys if keys else 0,
     }
