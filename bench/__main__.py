@@ -7,7 +7,20 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from bench import embedded, eviction, expiry, growth, machine, memory, pubsub, reading, server, tracking
+from bench import (
+    durability,
+    embedded,
+    eviction,
+    expiry,
+    growth,
+    machine,
+    memory,
+    pubsub,
+    reading,
+    scripting,
+    server,
+    tracking,
+)
 from bench.peers import Unavailable
 from bench.report import Section, as_markdown, as_text, note
 
@@ -17,10 +30,12 @@ SECTIONS: dict[str, Callable[[bool], Section]] = {
     "growth": growth.run,
     "pubsub": pubsub.run,
     "tracking": tracking.run,
+    "scripting": scripting.run,
     "expiry": expiry.run,
     "reading": reading.run,
     "memory": memory.run,
     "eviction": eviction.run,
+    "durability": durability.run,
 }
 
 PREFACE = """\

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.wire import PING, Wire
+from bench.wire import ErrorReply, Wire, encode
 
 # The peers' places in every table; the first one is what the others are compared with.
 REDIS = "redis-server"
@@ -85,28 +85,41 @@ def on_load_processor() -> Iterator[None]:
 class Server:
     """A running server."""
 
-    def __init__(self, peer: Peer) -> None:
+    def __init__(self, peer: Peer, *directives: str) -> None:
+        """`directives` are more of redis.conf's, in place of those that all servers get."""
         self.name = peer.name
         self.port = free_port()
         self._folder = tempfile.TemporaryDirectory(prefix="alcove-bench-")
         serve = ["serve"] if peer.name == ALCOVE else []
+        own = ["--port", str(self.port), "--dir", self._folder.name]
+        self._command = pinned([*peer.command, *serve, *DIRECTIVES, *own, *directives])
         self._log = Path(self._folder.name, "log")
+        self._start()
+
+    def _start(self) -> None:
         with self._log.open("wb") as log:
-            self._process = subprocess.Popen(
-                pinned([*peer.command, *serve, "--port", str(self.port), *DIRECTIVES, "--dir", self._folder.name]),
-                stdout=log,
-                stderr=log,
-            )
+            self._process = subprocess.Popen(self._command, stdout=log, stderr=log)
         self._proc = Path("/proc", str(self._process.pid))
         self._wait_until_ready()
+
+    def restart(self) -> float:
+        """Kills it and starts it with what is in its folder: the seconds until it has loaded that."""
+        self._process.kill()
+        self._process.wait()
+        began = time.monotonic()
+        self._start()
+        return time.monotonic() - began
 
     def _wait_until_ready(self) -> None:
         deadline = time.monotonic() + PATIENCE_S
         while True:
             try:
                 with Wire(self.port) as wire:
-                    wire.exchange(PING)
+                    wire.exchange(encode(b"DBSIZE"))
                 return
+            except ErrorReply:
+                # It is loading.
+                time.sleep(0.005)
             except ConnectionError as error:
                 if self._process.poll() is not None or time.monotonic() > deadline:
                     said = self._log.read_text()
@@ -123,6 +136,17 @@ class Server:
         fields = (self._proc / "stat").read_text().rpartition(")")[2].split()
         return int(fields[11]), int(fields[12])
 
+    def proportional_bytes(self) -> int:
+        """The memory of the process and its children, what they share counted once."""
+        total = 0
+        for process in [self._process.pid, *children_of(self._process.pid)]:
+            try:
+                rollup = Path(f"/proc/{process}/smaps_rollup").read_text()
+            except (FileNotFoundError, ProcessLookupError):
+                continue
+            total += sum(int(line.split()[1]) * 1024 for line in rollup.splitlines() if line.startswith("Pss:"))
+        return total
+
     def resident_bytes(self) -> int:
         return int((self._proc / "statm").read_text().split()[1]) * PAGE_BYTES
 
@@ -131,6 +155,10 @@ class Server:
         self._process.kill()
         self._process.wait()
         self._folder.cleanup()
+
+
+def children_of(process: int) -> list[int]:
+    return [int(pid) for pid in Path(f"/proc/{process}/task/{process}/children").read_text().split()]
 
 
 def free_port() -> int:
