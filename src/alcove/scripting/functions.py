@@ -17,7 +17,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Final
 
 from alcove.codec.payload import WrongFrame, sealed, unsealed
-from alcove.codec.primitives import Decoder, Encoder, Malformed
+from alcove.codec.primitives import Decoder, Encoder
 from alcove.engine.services import GATE_LOADING
 from alcove.errors import (
     FUNCTION_ALREADY_IN_LIBRARY,
@@ -307,6 +307,6 @@ def codes_of(payload: bytes) -> list[bytes]:
             raise CommandError(NOT_A_FUNCTION_PAYLOAD)
         try:
             codes.append(decoder.string())
-        except Malformed:
+        except ValueError:
             raise CommandError(TRUNCATED_FUNCTION_PAYLOAD) from None
     return codes
