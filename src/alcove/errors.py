@@ -305,6 +305,7 @@ LIBRARY_NAME_TWICE: Final = "ERR Invalid metadata value, name argument was given
 INVALID_FUNCTION_NAME: Final = (
     "ERR Library names can only contain letters, numbers, or underscores(_) and must be at least one character long"
 )
+NOT_LOADING_LIBRARY: Final = "ERR redis.register_function can only be called on FUNCTION LOAD command"
 FUNCTION_ALREADY_IN_LIBRARY: Final = "ERR Function already exists in the library"
 UNKNOWN_FUNCTION_FLAG: Final = "ERR unknown flag given"
 NO_FUNCTIONS_REGISTERED: Final = "ERR No functions registered"
