@@ -1,4 +1,7 @@
-"""The command line: `alcove serve` runs a server, `alcove cli` sends commands to one and prints its replies."""
+"""The command line: `alcove serve` runs a server, `alcove cli` sends commands to one and prints its replies.
+
+`alcove check`, `dump` and `load` are carried out by `alcove.tools`.
+"""
 
 from __future__ import annotations
 
@@ -22,6 +25,9 @@ from alcove.version import REDIS_VERSION, VERSION
 USAGE: Final = """\
 usage: alcove serve [redis.conf] [-] [--directive value ...]
        alcove cli [options] [command [argument ...]]
+       alcove check path ... [--fix [--yes]]
+       alcove dump [--from place] [-n number] [file]
+       alcove load file [--into place] [--replace]
        alcove --version | --help
 
 serve runs a server. Files and directives are those of redis-server, such as
@@ -39,6 +45,17 @@ cli sends the command in its arguments, or each line of its standard input. Its 
   --raw          print replies as they are, as for a file
   --no-raw       print replies for people, as on a terminal
 The exit status is 1 when a command failed, 2 when the command line makes no sense.
+
+check says whether files of data are good and what is in them: a snapshot, a manifest, an append-only file, or all that
+is in a folder. With --fix it cuts an append-only file where the damage begins, after asking or with --yes, and keeps
+beside it what it cuts; and it writes the keys that it can read of a damaged snapshot to a new one beside it, named
+*.recovered. The exit status is 0 for good, 1 for damaged, 2 for repaired, 3 when nothing could be checked.
+
+dump writes all keys as lines of JSON, to a file or the standard output (-), and load puts them back. A place is the URL
+of a server (redis://127.0.0.1:6379), a folder, or to dump from also a file of data.
+  -n number      only the keys of that database
+  --replace      replace the keys that are there, instead of leaving them alone
+The exit status is 1 when something could not be dumped, or not be loaded as asked.
 """
 
 # Commands whose replies are text for people on RESP2 too, where nothing else says so.
@@ -75,6 +92,10 @@ def main(arguments: list[str] | None = None) -> int:
             return serve(words[1:])
         if first == "cli":
             return cli(words[1:])
+        if first == "check":
+            return check(words[1:])
+        if first in ("dump", "load"):
+            return dump(words[1:]) if first == "dump" else load(words[1:])
         if first in ("--version", "-v"):
             print(f"alcove {VERSION} (commands of Redis {REDIS_VERSION})")
         elif first in ("--help", "-h", "help"):
@@ -94,6 +115,73 @@ def serve(words: list[str]) -> int:
         print(USAGE, end="")
         return 0
     return process.main(words)
+
+
+# alcove check, dump and load
+
+
+def parse_words(
+    words: list[str], switches: tuple[str, ...], texts: tuple[str, ...]
+) -> tuple[list[str], dict[str, str]]:
+    """Paths, and options by name: a switch is there or not, a text has a value. Options stand anywhere."""
+    paths: list[str] = []
+    options: dict[str, str] = {}
+    rest = list(words)
+    while rest:
+        word = rest.pop(0)
+        if word in switches:
+            options[word] = word
+        elif word in texts:
+            if not rest:
+                raise UsageError(f"{word} needs a value")
+            options[word] = rest.pop(0)
+        elif word.startswith("-") and word != "-":
+            raise UsageError(f"there is no option {word}; try alcove --help")
+        else:
+            paths.append(word)
+    return paths, options
+
+
+def check(words: list[str]) -> int:
+    from alcove.tools import check as tool
+
+    if words == ["--help"]:
+        print(USAGE, end="")
+        return 0
+    try:
+        paths, options = parse_words(words, ("--fix", "--yes"), ())
+        if not paths:
+            raise UsageError("check what? Name a file or a folder")
+    except UsageError as error:
+        # The status 2 is taken here.
+        print(f"alcove: {error}", file=sys.stderr)
+        return tool.NOT_CHECKED
+    return tool.check(paths, "--fix" in options, "--yes" in options)
+
+
+def dump(words: list[str]) -> int:
+    from alcove.tools import exchange
+
+    if words == ["--help"]:
+        print(USAGE, end="")
+        return 0
+    paths, options = parse_words(words, (), ("--from", "-n"))
+    if len(paths) > 1:
+        raise UsageError("dump writes one file")
+    database = number("-n", options["-n"]) if "-n" in options else None
+    return exchange.dump_to(paths[0] if paths else "-", options.get("--from"), database)
+
+
+def load(words: list[str]) -> int:
+    from alcove.tools import exchange
+
+    if words == ["--help"]:
+        print(USAGE, end="")
+        return 0
+    paths, options = parse_words(words, ("--replace",), ("--into",))
+    if len(paths) != 1:
+        raise UsageError("load reads one file; - is the standard input")
+    return exchange.load_from(paths[0], options.get("--into"), "--replace" in options)
 
 
 # alcove cli
