@@ -147,6 +147,19 @@ def test_only_registering_is_possible_while_a_library_loads(run: Watched) -> Non
     assert run("FCALL f 0") == [b"function", b"function", b"nil", b"function"]
 
 
+def test_registering_is_not_possible_later(run: Watched) -> None:
+    late = b"""#!lua name=late
+    local register = redis.register_function
+    redis.register_function('late', function() local x = register('x', function() end) end)
+    redis.register_function('caught', function() return {pcall(register, 'x', function() end)} end)
+    """
+    run("FUNCTION", "LOAD", late)
+    text = "ERR redis.register_function can only be called on FUNCTION LOAD command"
+    assert run("FCALL late 0") == f"{text} script: late, on @user_function:3."
+    assert run("FCALL caught 0") == [None, text.encode()]
+    assert run("FCALL x 0") == "ERR Function not found"
+
+
 def test_an_error_names_the_line_of_a_call_in_the_last_place(run: Watched) -> None:
     run("SET text value")
     for call in ("redis.call('INCR', 'text')", "server.call('INCR', 'text')", "cjson.decode('@')", "bit.band()"):

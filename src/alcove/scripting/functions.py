@@ -30,6 +30,7 @@ from alcove.errors import (
     METADATA_MISSING,
     NO_FUNCTIONS_REGISTERED,
     NOT_A_FUNCTION_PAYLOAD,
+    NOT_LOADING_LIBRARY,
     OLD_FUNCTION_PAYLOAD,
     SCRIPT_TOO_LARGE,
     TRUNCATED_FUNCTION_PAYLOAD,
@@ -209,7 +210,8 @@ class Functions:
 
         def register(name: bytes, runner: Any, description: Any, *flags: bytes) -> bytes | None:
             try:
-                assert self._loading is not None
+                if self._loading is None:
+                    return NOT_LOADING_LIBRARY.encode()
                 problem = self._loading.register(name, runner, None if description is False else description, flags)
                 return None if problem is None else problem.encode()
             except BaseException as error:
