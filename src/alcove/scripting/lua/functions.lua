@@ -40,14 +40,23 @@ local function text_of(value)
   return type(value) == "number" and tostring(value) or nil
 end
 
--- The flags in a table, which are those before its first nil.
+-- More different flags than there are.
+local TOO_MANY_FLAGS = 100
+
+-- The flags in a table, which are those before its first nil, each of them once.
 local function flags_of(value)
   if type(value) ~= "table" then
     refuse("flags argument to redis.register_function must be a table representing function flags")
   end
-  local flags = {}
-  while value[#flags + 1] ~= nil do
-    flags[#flags + 1] = text_of(value[#flags + 1]) or refuse("unknown flag given")
+  local flags, seen, place = {}, {}, 1
+  while value[place] ~= nil do
+    local flag = text_of(value[place])
+    if not flag or #flags == TOO_MANY_FLAGS then
+      refuse("unknown flag given")
+    elseif not seen[flag] then
+      seen[flag], flags[#flags + 1] = true, flag
+    end
+    place = place + 1
   end
   return flags
 end
