@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 SOURCES := $(shell find src -name '*.py' -o -name '*.pyx' -o -name '*.pxd')
 PYTEST := -m pytest -p no:cacheprovider
 
-.PHONY: serve test test-pure lint types compare bench clean
+.PHONY: serve test test-pure lint types compare torture bench clean
 
 serve: $(VENV)/.built
 	@mkdir -p data
@@ -31,6 +31,10 @@ types: $(VENV)/.built
 # 200,000 random commands of every family against each real server that is installed.
 compare: $(VENV)/.built
 	ALCOVE_COMPARE=200000 $(BIN)/python $(PYTEST) tests/comparison $(ARGS)
+
+# 200 kills each of a server and of an embedding program, under `appendfsync` always and everysec.
+torture: $(VENV)/.built
+	$(BIN)/python -m tests.torture $(ARGS)
 
 bench: $(VENV)/.built
 	$(BIN)/python -m bench $(ARGS)
