@@ -39,6 +39,11 @@ KNOWN = [
         lambda argv, theirs, ours: argv[0] == b"OBJECT" and (theirs, ours) == (b"quicklist", b"listpack"),
         ("redis",),
     ),
+    Known(
+        "a long list that has become short is a listpack again only when one node is left, which its history decides",
+        lambda argv, theirs, ours: argv[0] == b"OBJECT" and {theirs, ours} == {b"quicklist", b"listpack"},
+        ("valkey",),
+    ),
 ]
 
 
