@@ -233,7 +233,9 @@ class Checker:
         except Damaged as damage:
             why, where = str(damage), damage.offset
             if begun is not None:
-                why, where = f"{why}, within a transaction that begins at offset {begun}", begun
+                within = f"a transaction that begins at offset {begun}"
+                why = f"the file ends within {within}" if where == begun else f"{why}, within {within}"
+                where = begun
             # What follows a part that is cut would be repeated upon a state that it does not belong to.
             report.damage = Damage(why, where, damage.truncated, "cut" if is_last else "none")
 

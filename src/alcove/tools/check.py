@@ -165,7 +165,7 @@ def commands_described(report: Report) -> Iterator[str]:
 def shown(name: bytes) -> str:
     """A name as it is if it is plain, else in quotes; not the whole of a long one."""
     text = quoted(name[:_LONGEST_NAME]).decode()
-    if text == f'"{name[:_LONGEST_NAME].decode("latin-1")}"' and b" " not in name:
+    if text == f'"{name[:_LONGEST_NAME].decode("latin-1")}"' and name and b" " not in name:
         text = text[1:-1]
     return text if len(name) <= _LONGEST_NAME else text + "..."
 
