@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -112,27 +111,3 @@ def test_a_full_table_of_the_engine_takes_keys_out_of_the_cache(cached: redis.Re
     for _ in range(3):
         assert (cached.get("a"), cached.get("b")) == (b"1", b"2")
         assert len(engine.tracking.table) == 1
-
-
-def test_threads_share_a_cache(cached: redis.Redis, other: redis.Redis) -> None:
-    """Nobody sees a value older than one that was written before he asked."""
-    other.set("key", 0)
-    failures: list[object] = []
-
-    def read() -> None:
-        last = 0
-        for _ in range(200):
-            value = int(cached.get("key") or -1)
-            if value < last:
-                failures.append((value, last))
-            last = value
-
-    threads = [threading.Thread(target=read) for _ in range(3)]
-    for thread in threads:
-        thread.start()
-    for number in range(1, 200):
-        other.set("key", number)
-    for thread in threads:
-        thread.join()
-    eventually(lambda: cached.get("key") == b"199")
-    assert not failures
