@@ -93,7 +93,9 @@ def swapdb(ctx: Context, index1: bytes, index2: bytes) -> object:
 @command("TIME", flags="loading stale fast", since="2.6.0", complexity="O(1)", tips="nondeterministic_output")
 def time_(ctx: Context) -> list[bytes]:
     """Returns the server time."""
-    seconds, microseconds = divmod(ctx.engine.clock.now_us(), 1_000_000)
+    # In scripts and transactions time stands still.
+    now_us = ctx.now_ms * 1000 if ctx.session.executing else ctx.engine.clock.now_us()
+    seconds, microseconds = divmod(now_us, 1_000_000)
     return [b"%d" % seconds, b"%d" % microseconds]
 
 

@@ -387,9 +387,20 @@ local function search(text, given, place, anchors)
   return nil
 end
 
+-- The same where all captures are wanted: none may be open.
+local function search_whole(text, given, place, anchors)
+  local first, behind = search(text, given, place, anchors)
+  for number = 1, first and level or 0 do
+    if lengths[number] == OPENED then
+      error("unfinished capture", 0)
+    end
+  end
+  return first, behind
+end
+
 -- The same for a function of `string`, which is the one to raise what is wrong with the pattern.
 local function found(text, given, place, anchors)
-  local succeeded, first, behind = raw_pcall(search, text, given, place, anchors)
+  local succeeded, first, behind = raw_pcall(search_whole, text, given, place, anchors)
   if not succeeded then
     error(first, 3)
   elseif not first then

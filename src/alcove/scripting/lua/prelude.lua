@@ -800,7 +800,7 @@ end
 
 -- Our own files, which scripts call into: none is the place of a script's error.
 local OURS = {}
-for _, name in ipairs({ "prelude", "arguments", "floats", "bit", "struct", "cjson", "cmsgpack", "functions" }) do
+for _, name in ipairs({ "prelude", "arguments", "floats", "patterns", "bit", "struct", "cjson", "cmsgpack", "functions" }) do
   OURS["=" .. name] = true
 end
 
