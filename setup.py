@@ -22,6 +22,7 @@ COMPILED = [
     "alcove.commands.bitmap",
     "alcove.commands.connection",
     "alcove.commands.expiration",
+    "alcove.commands.function",
     "alcove.commands.generic",
     "alcove.commands.geo",
     "alcove.commands.hash",

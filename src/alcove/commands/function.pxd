@@ -1,0 +1,1 @@
+from alcove.engine.context cimport Context
