@@ -777,7 +777,10 @@ local function answer(value)
   elseif kind ~= "table" then
     return nil
   end
-  if meaning(value) == TOKEN_ARRAY then
+  local stands_for, text = meaning(value)
+  if stands_for == TOKEN_ERROR then
+    return ANSWER_ERROR, text, nil, nil, rawget(value, "ignore_error_stats_update") == true
+  elseif stands_for == TOKEN_ARRAY then
     local count = is_flat(value)
     if count == 0 then
       return ANSWER_EMPTY, false
