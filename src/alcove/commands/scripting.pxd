@@ -1,0 +1,2 @@
+from alcove.engine.context cimport Context
+from alcove.scripting.runtime cimport Runtime, runtime_of
