@@ -23,7 +23,7 @@ cdef class Prefix:
 
 cdef class Tracking:
     cdef Keyspace _space
-    cdef dict _sessions
+    cdef dict _sessions, _by_token
     cdef readonly dict trackers, prefixes
     cdef readonly ByteMap table
     cdef readonly long long items
@@ -40,7 +40,7 @@ cdef class Tracking:
     cdef _remember(self, bytes key, bytes token)
     @cython.locals(heard=Prefix, prefix=bytes, tokens=bytes)
     cpdef changed(self, bytes key)
-    @cython.locals(place=Py_ssize_t, session=Session, tracker=Tracker)
+    @cython.locals(place=Py_ssize_t, token=bytes, session=Session, tracker=Tracker)
     cdef _invalidate(self, bytes key, bytes tokens)
     @cython.locals(heard=Prefix, session=Session, tracker=Tracker)
     cpdef broadcast(self)

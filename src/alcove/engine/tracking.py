@@ -77,6 +77,7 @@ class Tracking:
         self._sessions = sessions
         # Who tracks; the keyspace tells of changes only while there is somebody.
         self.trackers: dict[Session, Tracker] = {}
+        self._by_token: dict[bytes, Session] = {}
         # The sessions that have read a key: their tokens in ascending order, one behind the other.
         self.table = ByteMap()
         # How many tokens there are in the table, and how many keys there may be (0 for any number).
@@ -97,6 +98,7 @@ class Tracking:
             return session.tracker
         tracker = Tracker(session)
         session.tracker = self.trackers[session] = tracker
+        self._by_token[tracker.token] = session
         self._space.on_change = self.changed
         if session.running:
             self.client = session
@@ -116,6 +118,7 @@ class Tracking:
         if tracker is None:
             return
         session.tracker = None
+        del self._by_token[tracker.token]
         for prefix in tracker.prefixes:
             heard = self.prefixes[prefix]
             del heard.listeners[session]
@@ -205,11 +208,13 @@ class Tracking:
         self.items -= len(tokens) // TOKEN_BYTES
         message = Push((b"invalidate", [key]))
         for place in range(0, len(tokens), TOKEN_BYTES):
-            session = self._sessions.get(int.from_bytes(tokens[place : place + TOKEN_BYTES], "big"))
+            token = tokens if len(tokens) == TOKEN_BYTES else tokens[place : place + TOKEN_BYTES]
+            session = self._by_token.get(token)
             if session is None:
+                # It is gone, or tracks no more.
                 continue
-            tracker = session.tracker
-            if tracker is None or tracker.broadcast:
+            tracker = self.trackers[session]
+            if tracker.broadcast:
                 continue
             if session is not self.client:
                 self._tell(session, tracker, message)
