@@ -12,6 +12,7 @@ from alcove.engine.context import Context
 from alcove.engine.declaration import command, container
 from alcove.engine.glob import matches
 from alcove.engine.keyspace import Database
+from alcove.engine.services import GATE_BUSY
 from alcove.errors import (
     DEBUG_REFUSED,
     FIRST_DB_INDEX,
@@ -189,6 +190,8 @@ def shutdown(ctx: Context, *options: bytes) -> object:
         raise CommandError(SYNTAX)
     if ctx.engine.on_shutdown is None or b"ABORT" in words:
         raise CommandError(SHUTDOWN_FAILED if b"ABORT" not in words else NO_SHUTDOWN)
+    if ctx.engine.gate & GATE_BUSY and b"NOSAVE" not in words:
+        raise CommandError(ctx.engine.scripting.busy())
     save = b"SAVE" in words if words & {b"SAVE", b"NOSAVE"} else None
     ctx.engine.on_shutdown(save, b"FORCE" in words)
     return NO_REPLY

@@ -16,16 +16,21 @@ cdef class Loop:
     cdef readonly dict connections, listeners
     cdef readonly long long rejected, evicted
     cdef Clock clock
-    cdef list _arrivals
+    cdef list _arrivals, _waiting
+    cdef Connection _serving
     cdef long long _rest_us, _next_round_us, _accept_again_us
     cdef object _alarm, _bell, _alarm_lock
     cdef int _bell_fd
     cdef bint _ringing
     cdef object __weakref__
 
-    @cython.locals(agenda=Agenda, engine=Engine, events=list, connection=Connection, happened=int)
+    @cython.locals(agenda=Agenda, engine=Engine)
     cpdef bint turn(self) except -1
+    @cython.locals(agenda=Agenda, engine=Engine, serving=Connection)
+    cpdef bint turn_while_busy(self) except -1
 
+    @cython.locals(agenda=Agenda, events=list, connection=Connection, happened=int)
+    cdef _receive_all(self, int patience_ms)
     cdef _ring(self)
     @cython.locals(agenda=Agenda)
     cdef int _patience_ms(self)
@@ -35,8 +40,7 @@ cdef class Loop:
     cdef _read_mail(self)
     @cython.locals(rest_us="long long")
     cdef _keep_house(self)
-    @cython.locals(engine=Engine, agenda=Agenda, until_us="long long", ready=list, served=Py_ssize_t,
-                   connection=Connection)
+    @cython.locals(engine=Engine, agenda=Agenda, until_us="long long", waiting=list, connection=Connection)
     cdef _serve_ready(self)
     @cython.locals(connection=Connection)
     cdef _retract_replies(self, object error)

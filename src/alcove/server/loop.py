@@ -14,7 +14,7 @@ from threading import RLock, get_ident
 
 from alcove.engine.clock import Clock
 from alcove.engine.config import Config
-from alcove.engine.engine import Engine
+from alcove.engine.engine import Engine, go_on
 from alcove.engine.session import UNAUTHENTICATED, do_nothing, ignore
 from alcove.errors import PROTECTED_MODE, TOO_MANY_CLIENTS, CommandError
 from alcove.server import poller as readiness
@@ -58,6 +58,9 @@ class Loop:
         self.listeners: dict[int, Listener] = {}
         self.agenda = Agenda(engine.config, self.wake)
         self._arrivals: list[Listener] = []
+        # The connection whose commands run, and those whose turn is still to come, the next one last.
+        self._serving: Connection | None = None
+        self._waiting: list[Connection] = []
         # For INFO.
         self.rejected = 0
         self.evicted = 0
@@ -119,13 +122,61 @@ class Loop:
     def begin(self) -> None:
         """This thread is the loop's from now on."""
         self.agenda.thread = get_ident()
+        self.engine.on_busy = self.turn_while_busy
 
     def turn(self) -> bool:
         """Waits until there is something to do and does it; False when the loop has been told to stop."""
         agenda = self.agenda
         engine = self.engine
-        events = self.poller.wait(self._patience_ms())
-        agenda.now_us = engine.clock.monotonic_us()
+        self._receive_all(self._patience_ms())
+        engine.enter()
+        try:
+            self._work()
+        finally:
+            unsafe = engine.leave()
+        if unsafe is not None:
+            self._retract_replies(unsafe)
+        self._send_replies()
+        return not agenda.stopping
+
+    def turn_while_busy(self) -> bool:
+        """A turn inside a command, which a script that runs for long takes now and then: others are told BUSY.
+
+        The lock is held. Whose command it is gets nothing else done; nor is anybody told of what awaits the disk.
+        False when the loop has been told to stop.
+        """
+        agenda = self.agenda
+        serving = self._serving
+        if get_ident() != agenda.thread or serving is None:
+            return not agenda.stopping
+        engine = self.engine
+        held: list[Connection] = []
+        if engine.journal is not None and engine.journal.pending:
+            held, agenda.unsent = agenda.unsent, held
+        serving.parked = True
+        try:
+            while self._waiting:
+                agenda.ready.append(self._waiting.pop())
+            self._receive_all(0)
+            engine.now_us = engine.clock.now_us()
+            if agenda.mail:
+                self._read_mail()
+            if self._arrivals:
+                self._accept_all()
+            if agenda.ready:
+                self._serve_ready()
+            self._send_replies()
+        finally:
+            serving.parked = False
+            self._serving = serving
+            agenda.unsent += held
+        return not agenda.stopping
+
+    def _receive_all(self, patience_ms: int) -> None:
+        """Takes in what has come, and sends what can be sent, once there is something or `patience_ms` are over."""
+        agenda = self.agenda
+        events = self.poller.wait(patience_ms)
+        agenda.now_us = self.engine.clock.monotonic_us()
         for fd, happened in events:
             connection = self.connections.get(fd)
             if connection is None:
@@ -138,15 +189,6 @@ class Loop:
                     connection.receive()
             except Exception:
                 connection.give_up()
-        engine.enter()
-        try:
-            self._work()
-        finally:
-            unsafe = engine.leave()
-        if unsafe is not None:
-            self._retract_replies(unsafe)
-        self._send_replies()
-        return not agenda.stopping
 
     def _patience_ms(self) -> int:
         agenda = self.agenda
@@ -202,18 +244,20 @@ class Loop:
         engine = self.engine
         agenda = self.agenda
         until_us = engine.now_us + _TURN_US
-        ready = agenda.ready
+        waiting = agenda.ready
         agenda.ready = []
-        served = 0
-        for connection in ready:
-            if engine.now_us > until_us:
-                break
-            served += 1
+        waiting.reverse()
+        self._waiting = waiting
+        while waiting and engine.now_us <= until_us:
+            connection = waiting.pop()
             connection.ready = False
+            self._serving = connection
             connection.serve(engine, until_us)
-        if served < len(ready):
+        self._serving = None
+        if waiting:
             # Those who had to wait come first next time.
-            agenda.ready = ready[served:] + agenda.ready
+            waiting.reverse()
+            agenda.ready = waiting + agenda.ready
 
     def _retract_replies(self, error: CommandError) -> None:
         """What the commands of this turn did is not safe on disk: nobody is told that it was done."""
@@ -380,6 +424,7 @@ class Loop:
 
     def finish(self) -> None:
         """Stops listening, sends what can be sent soon, and closes every connection."""
+        self.engine.on_busy = go_on
         self.unlisten(list(self.listeners.values()))
         self._say_farewell()
         self.engine.lock.acquire()
