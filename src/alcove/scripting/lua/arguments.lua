@@ -1,4 +1,4 @@
--- The arguments of a library's functions: the checks, conversions and error texts of Lua's own C functions (luaL_check*).
+-- The arguments of a library's functions: the checks, conversions and error texts of Lua's own in C (luaL_check*).
 --
 -- Every check takes (value, position, count): `count` is how many arguments the function got, which tells "no value"
 -- from "nil". All are to be called by the library's function itself, because the errors name it and its caller's line.

@@ -205,7 +205,8 @@ local function utf8(code)
   elseif code < 0x10000 then
     return char(0xe0 + floor(code / 4096), 0x80 + floor(code / 64) % 64, 0x80 + code % 64)
   end
-  return char(0xf0 + floor(code / 262144), 0x80 + floor(code / 4096) % 64, 0x80 + floor(code / 64) % 64, 0x80 + code % 64)
+  local first, second = 0xf0 + floor(code / 262144), 0x80 + floor(code / 4096) % 64
+  return char(first, second, 0x80 + floor(code / 64) % 64, 0x80 + code % 64)
 end
 
 -- The character of the escape \uXXXX (or of two of them, a surrogate pair) at a position, and the position behind it.
@@ -225,8 +226,8 @@ local function unicode_escape(text, position)
   return utf8(code), stop + 1
 end
 
--- The string whose opening quote stands before a position, and the position behind it. What is wrong instead: nil, where,
--- and what.
+-- The string whose opening quote stands before a position, and the position behind it. If it is wrong: nil, where, and
+-- what is wrong.
 local function read_string(text, position, settings)
   local stop = find(text, '"', position, true)
   if stop and stop < settings.plain_until then
@@ -407,8 +408,8 @@ local function read_object(text, position, depth, room, settings)
   end
 end
 
--- The value at a position, and the position behind it. `depth` is how many containers it stands in, each of which is two
--- calls, and `room` what they leave of the stack.
+-- The value at a position, and the position behind it. `depth` is how many containers it stands in, each of which is
+-- two calls, and `room` what they leave of the stack.
 function read_value(text, position, depth, room, settings)
   local code
   code, position = skip(text, position)

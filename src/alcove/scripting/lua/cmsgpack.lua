@@ -1,4 +1,4 @@
--- cmsgpack: MessagePack (https://github.com/msgpack/msgpack/blob/master/spec.md), as lua-cmsgpack 0.4.0 reads and writes.
+-- cmsgpack: MessagePack (https://github.com/msgpack/msgpack/blob/master/spec.md), as lua-cmsgpack 0.4.0 has it.
 --
 -- Numbers are written as the shortest integer or float that holds them, tables as arrays if their keys are 1..n (so is
 -- the empty one) and as maps otherwise; what has no MessagePack is nil, and so are tables nested deeper than 16.

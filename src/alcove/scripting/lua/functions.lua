@@ -1,8 +1,8 @@
 -- Libraries of functions: what their code sees while it is loaded and when its functions run, `register_function`, and
 -- how a function is called.
 --
--- All libraries have the same globals. While one is loaded these hold `redis` alone, and of it only what does nothing to
--- the data; when its functions run, all that scripts have but KEYS and ARGV, which are given to them.
+-- All libraries have the same globals. While one is loaded these hold `redis` alone, and of it only what does nothing
+-- to the data; when its functions run, all that scripts have but KEYS and ARGV, which are given to them.
 
 local sandbox, host, register = ...
 

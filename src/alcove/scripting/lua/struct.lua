@@ -1,11 +1,11 @@
 -- struct: numbers and strings in the layout of C structures (http://www.inf.puc-rio.br/~roberto/struct/, version 0.3).
 --
--- A format is a line of options: `<` and `>` little and big endian, `![n]` alignment, `x` a byte of padding, `b/B` byte,
--- `h/H` 2 bytes, `l/L` 8 bytes, `T` size_t, `i/I[n]` n bytes (4), signed if lower case, `f` and `d` floats, `s` a string
--- ended by a zero byte, `c[n]` n bytes of a string (`c0`: all of it; unpacking, as many as the number before says).
+-- A format is a line of options: `<` and `>` little and big endian, `![n]` alignment, `x` a byte of padding, `b/B`
+-- byte, `h/H` 2 bytes, `l/L` 8 bytes, `T` size_t, `i/I[n]` n bytes (4), signed if lower case, `f` and `d` floats, `s`
+-- a string ended by a zero byte, `c[n]` n bytes of a string (`c0`: all of it; unpacking, as many as the number before says).
 
 local arguments, floats = ...
-local error, select, tonumber, unpack = error, select, tonumber, unpack
+local error, next, select, tonumber, unpack = error, next, select, tonumber, unpack
 local floor = math.floor
 local byte, char, find, format, match, rep, reverse, sub =
   string.byte, string.char, string.find, string.format, string.match, string.rep, string.reverse, string.sub
@@ -20,8 +20,11 @@ local MAX_ALIGNMENT = 8
 local MAX_RESULTS = 7990
 
 local SIZES = { b = 1, B = 1, h = 2, H = 2, l = 8, L = 8, T = 8, f = 4, d = 8, x = 1 }
-local NUMBERS = { b = true, B = true, h = true, H = true, l = true, L = true, T = true, i = true, I = true, f = true, d = true }
 local SIGNED = { b = true, h = true, l = true, i = true }
+local NUMBERS = { f = true, d = true, B = true, H = true, L = true, T = true, I = true }
+for option in next, SIGNED do
+  NUMBERS[option] = true
+end
 
 -- The number in a format at a position, or the default: the number and the position behind it.
 local function format_number(text, position, default)
@@ -60,7 +63,7 @@ local function is_power_of_2(number)
   return number == 1
 end
 
--- The low bits that two masks share, as in C: `(size - (length & (size - 1))) & (size - 1)`. Sizes that are no powers of
+-- The bits that two numbers share, for C's `(size - (length & (size - 1))) & (size - 1)`. Sizes that are no powers of
 -- two (as `i3`) make no sense there, but give what they give.
 local function conjunction(x, y)
   local result, place = 0, 1
