@@ -2,7 +2,8 @@
 --
 -- A format is a line of options: `<` and `>` little and big endian, `![n]` alignment, `x` a byte of padding, `b/B`
 -- byte, `h/H` 2 bytes, `l/L` 8 bytes, `T` size_t, `i/I[n]` n bytes (4), signed if lower case, `f` and `d` floats, `s`
--- a string ended by a zero byte, `c[n]` n bytes of a string (`c0`: all of it; unpacking, as many as the number before says).
+-- a string ended by a zero byte, `c[n]` n bytes of a string (`c0`: all of it; unpacking, as many as the number before
+-- says).
 
 local arguments, floats = ...
 local error, next, select, tonumber, unpack = error, next, select, tonumber, unpack
