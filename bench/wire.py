@@ -10,6 +10,7 @@ from typing import Self
 # Follows every request: its reply is the last one.
 PING = b"*1\r\n$4\r\nPING\r\n"
 PONG = b"+PONG\r\n"
+LOADING = b"-LOADING"
 
 RECEIVE_BYTES = 1024 * 1024
 # How much is sent at once of many small requests.
@@ -46,6 +47,9 @@ class Wire:
             if not data:
                 raise ConnectionError("the server has closed the connection")
             replies += data
+            if replies.startswith(LOADING):
+                # So is the answer to PING.
+                raise ErrorReply("LOADING")
         head = b"\n" + replies[:LOOKED_AT]
         at = head.find(b"\n-")
         if at >= 0:
