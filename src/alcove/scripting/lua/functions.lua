@@ -8,7 +8,7 @@ local sandbox, host, register = ...
 
 local error, getmetatable, loadstring, next, pairs, select, setfenv, setmetatable, tostring, type, unpack =
   error, getmetatable, loadstring, next, pairs, select, setfenv, setmetatable, tostring, type, unpack
-local dump, lower = string.dump, string.lower
+local lower = string.lower
 local debug_getmetatable = debug.getmetatable
 local freeze, globals, run = sandbox.freeze, sandbox.globals, sandbox.run
 
@@ -187,7 +187,7 @@ return function(code)
   if not body then
     return nil, problem
   end
-  body = setfenv(loadstring(host.without_tail_calls(dump(body))), shown)
+  body = setfenv(sandbox.untailed(body), shown)
   return function()
     debug_getmetatable(shown).__index = loading
     return loaded(run(body))

@@ -43,6 +43,20 @@ local function freeze(contents, metatable)
   return shown
 end
 
+-- Memory
+
+local NO_MEMORY = "ERR not enough memory"
+
+-- Before anything is handed to Python or comes from there, because what fails for lack of memory then ends the process.
+local most_kilobytes = host.most_kilobytes
+
+local function relieve()
+  raw_collectgarbage("collect")
+  if gcinfo() > most_kilobytes then
+    error("not enough memory", 0)
+  end
+end
+
 -- Time
 
 -- Why the script that runs is to end; then nothing of it runs any more, whatever it catches.
@@ -50,7 +64,10 @@ local killed
 
 local function hook()
   if not killed then
-    killed = host.tick()
+    if gcinfo() > most_kilobytes then
+      raw_collectgarbage("collect")
+    end
+    killed = gcinfo() > most_kilobytes and NO_MEMORY or host.tick()
     if not killed then
       return
     end
@@ -220,7 +237,13 @@ function globals.xpcall(...)
   if select("#", ...) < 2 then
     fail(2, "value expected")
   end
-  return unnested(nested, raw_xpcall(called, handler))
+  -- The handler is called where the error is raised: that of a kill, in the hook, where no hook is called again.
+  return unnested(nested, raw_xpcall(called, function(raised)
+    if killed then
+      return raised
+    end
+    return handler(raised)
+  end))
 end
 
 function globals.collectgarbage(option, argument)
@@ -521,16 +544,6 @@ local function received(raises, value, kind, ...)
   return raised
 end
 
--- Before anything is handed to Python or comes from there, because what fails for lack of memory then ends the process.
-local most_kilobytes = host.most_kilobytes
-
-local function relieve()
-  raw_collectgarbage("collect")
-  if gcinfo() > most_kilobytes then
-    error("not enough memory", 0)
-  end
-end
-
 -- `redis`
 
 local redis = {}
@@ -586,6 +599,9 @@ function redis.sha1hex(...)
     text = tostring(text)
   elseif type(text) ~= "string" then
     text = ""
+  end
+  if gcinfo() > most_kilobytes then
+    relieve()
   end
   return host.sha1hex(text)
 end
@@ -850,7 +866,7 @@ local function finished(succeeded, value)
   if gcinfo() > most_kilobytes then
     raw_collectgarbage("collect")
     if gcinfo() > most_kilobytes then
-      return ANSWER_ERROR, "ERR not enough memory"
+      return ANSWER_ERROR, NO_MEMORY
     end
   end
   if succeeded then
@@ -893,6 +909,17 @@ function sandbox.add_arguments(name, count, ...)
   appended(globals[name], count, ...)
 end
 
+-- A chunk that keeps the frames of who calls our closures last; as it is where there is no memory for that.
+local function untailed(body)
+  local code = dump(body)
+  if gcinfo() + #code / 1024 > most_kilobytes then
+    return body
+  end
+  return loadstring(host.without_tail_calls(code))
+end
+
+sandbox.untailed = untailed
+
 -- What runs a script, given how many of the arguments are keys (-1: KEYS and ARGV are there already); or nil and why
 -- it cannot be compiled.
 function sandbox.compile(text)
@@ -900,7 +927,7 @@ function sandbox.compile(text)
   if not body then
     return nil, problem
   end
-  body = setfenv(loadstring(host.without_tail_calls(dump(body))), G)
+  body = setfenv(untailed(body), G)
   return function(keys, ...)
     if keys == 1 then
       set_one_key(...)
