@@ -7,7 +7,7 @@
 local arguments, enter, leave = ...
 local error, raw_pcall, select, tonumber, tostring, type = error, pcall, select, tonumber, tostring, type
 local byte, char, concat, find, sub, unpack = string.byte, string.char, table.concat, string.find, string.sub, unpack
-local huge, min = math.huge, math.min
+local huge, max, min = math.huge, math.max, math.min
 local check_integer, check_string, fail = arguments.integer, arguments.string, arguments.fail
 local raw = { find = string.find, gmatch = string.gmatch, gsub = string.gsub, match = string.match }
 
@@ -32,10 +32,11 @@ local longest = {}
 local remembered = 0
 
 -- The worst case is a choice of one place in the subject for the start and for each repetition, and of two for each
--- question mark: n^k / k! times 2^q steps.
+-- question mark: n^k / k! times 2^q steps, each of which may look through the longest set.
 local function longest_for(pattern)
   local places, doublings, parts, opened = byte(pattern) == CARET and 0 or 1, 0, 0, 0
   local is_odd = false
+  local widest = 1
   local at = 1
   while at <= #pattern do
     local code = byte(pattern, at)
@@ -45,10 +46,12 @@ local function longest_for(pattern)
       -- What walks through the subject by itself, and what may be malformed.
       is_odd = is_odd or class == 0 or class == FRONTIER or class == BALANCE or (class >= 48 and class <= 57)
     elseif code == BRACKET then
+      local first = at
       at = find(pattern, "]", at + (byte(pattern, at + 1) == CARET and 3 or 2), true)
       if not at or byte(pattern, at - 1) == ESCAPE then
         return ODD
       end
+      widest = max(widest, at - first)
     elseif code == STAR or code == PLUS or code == DASH then
       places, parts = places + 1, parts + 1
     elseif code == QUESTION then
@@ -71,7 +74,7 @@ local function longest_for(pattern)
   for factor = 2, places do
     orders = orders * factor
   end
-  return (MOST_STEPS * orders / 2 ^ doublings) ^ (1 / places)
+  return (MOST_STEPS * orders / 2 ^ doublings / widest) ^ (1 / places)
 end
 
 -- Whether a match must be made here.
