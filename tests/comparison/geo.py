@@ -22,8 +22,6 @@ UNITS = [b"m", b"km", b"ft", b"mi", b"KM", b"Mi"]
 BAD_UNITS = [b"x", b"", b"cm", b"kms"]
 COUNTS = [b"1", b"2", b"3", b"100"]
 BAD_COUNTS = [b"0", b"-1", b"x", b"", b"9223372036854775808"]
-# For STOREDIST, which scores with distances: Redis 7.0 writes any but zero with all 17 digits.
-NOTHING_FURTHER = [b"0", b"m"]
 
 
 def says_polygon(argv: list[bytes], theirs: Any, ours: Any) -> bool:
@@ -35,7 +33,15 @@ def says_polygon(argv: list[bytes], theirs: Any, ours: Any) -> bool:
     )
 
 
+def are_the_same_scores(argv: list[bytes], theirs: Any, ours: Any) -> bool:
+    """In RESP2, that is: in RESP3 scores are numbers already."""
+    if argv[0] != b"ZRANGE" or not all(type(word) is bytes for word in [*theirs, *ours]):
+        return False
+    return theirs[::2] == ours[::2] and [*map(float, theirs[1::2])] == [*map(float, ours[1::2])]
+
+
 KNOWN = [
+    Known("Redis 7.0 writes all 17 digits of a score", are_the_same_scores, ("redis",)),
     Known("there are polygons too", says_polygon),
     Known("newer than Redis 7.0", is_a_newer_encoding, ("redis",)),
 ]
@@ -118,10 +124,8 @@ def common(chance: random.Random, storing: bool) -> list[bytes]:
 def georadius(chance: random.Random, middle: list[bytes], read_only: bool) -> list[bytes]:
     storing = chance.random() < (0.02 if read_only else 0.3)
     words = common(chance, storing)
-    if storing and chance.random() < 0.3:
-        return [key(chance), *middle, *NOTHING_FURTHER, *words, word(chance, b"STOREDIST"), chance.choice(KEYS)]
     if storing:
-        words += [word(chance, b"STORE"), chance.choice(KEYS)]
+        words += [word(chance, chance.choice([b"STORE", b"STOREDIST"])), chance.choice(KEYS)]
     return [key(chance), *middle, length(chance), unit(chance), *words]
 
 
@@ -148,10 +152,8 @@ def geosearch(chance: random.Random) -> list[bytes]:
 
 def geosearchstore(chance: random.Random) -> list[bytes]:
     target = [chance.choice(KEYS), key(chance)]
-    if chance.random() < 0.2:
-        member = [b"FROMMEMBER", chance.choice(MEMBERS)]
-        return [*target, *member, b"BYRADIUS", *NOTHING_FURTHER, word(chance, b"STOREDIST"), *common(chance, True)]
-    return [*target, *shapes(chance), *common(chance, True)]
+    distances = [word(chance, b"STOREDIST")] if chance.random() < 0.3 else []
+    return [*target, *shapes(chance), *distances, *common(chance, True)]
 
 
 GENERATORS: dict[bytes, Callable[[random.Random], list[bytes]]] = {
