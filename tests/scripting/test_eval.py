@@ -426,10 +426,10 @@ def test_effects_are_one_batch_and_replay_exactly(run: Scripted) -> None:
     assert len(run.batches) == 1
     assert all(words[1].upper() not in (b"EVAL", b"SPOP", b"INCRBYFLOAT") for words in run.batches[0])
     again = Scripted()
-    for database, *argv in run.batches[0]:
+    for number, *argv in run.batches[0]:
         if argv[0].upper() not in (b"MULTI", b"EXEC"):
-            again("SELECT", database)
-            assert not isinstance(again(*argv), CommandError)
+            again("SELECT", number)
+            assert not str(again(*argv)).startswith("-")
     for database in (0, 3):
         run("SELECT", database)
         again("SELECT", database)
