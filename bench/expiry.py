@@ -13,7 +13,7 @@ from bench.report import NONE, Aim, Section, Table, figure, note
 from bench.wire import Wire, encode
 
 # Before the first deadline: the time to set that many keys.
-LEAD_S = 10
+LEAD_S = 20
 # After the last one: what has not come by then counts as not come.
 PATIENCE_S = 30
 BATCH = 1000

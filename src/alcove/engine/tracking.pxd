@@ -34,7 +34,7 @@ cdef class Tracking:
 
     @cython.locals(client=Session, tracker=Tracker, first=int, last=Py_ssize_t, place=Py_ssize_t)
     cpdef ran(self, Command command, list argv)
-    @cython.locals(client=Session)
+    @cython.locals(client=Session, tracker=Tracker)
     cpdef done(self, Command command)
     @cython.locals(tokens=bytes, place=Py_ssize_t)
     cdef _remember(self, bytes key, bytes token)

@@ -151,9 +151,12 @@ class Tracking:
     def done(self, command: Command) -> None:
         """The present client's command has come to its end."""
         client = self.client
-        self.end((None, []))
-        if client is not None and client.tracker is not None:
-            client.tracker.ended(command, client.in_multi)
+        if self._own:
+            self.end((None, []))
+        self.client = None
+        tracker = None if client is None else client.tracker
+        if client is not None and tracker is not None and tracker.caching:
+            tracker.ended(command, client.in_multi)
 
     def begin(self, session: Session) -> tuple[Session | None, list[tuple[Tracker, Push]]]:
         """What happens until `end`, which is to be given what this returns, is a session's doing."""
