@@ -98,7 +98,8 @@ class Durability:
         config = engine.config
         config.watch("appendonly", self._appendonly_changed)
         config.watch("appendfsync aof-timestamp-enabled", self._policy_changed)
-        config.watch("save stop-writes-on-bgsave-error", self._watch_trouble)
+        config.watch("save stop-writes-on-bgsave-error", self._save_changed)
+        self._save_changed()
 
     # What it says of itself
 
@@ -236,6 +237,11 @@ class Durability:
         self._drop_journal()
         self._watch_trouble()
 
+    def _save_changed(self) -> None:
+        self._watch_trouble()
+        if self.engine.config.save:
+            self.engine.space.sooner = True
+
     def _policy_changed(self) -> None:
         if self.journal is not None:
             self.journal.always = self._is_always
@@ -338,8 +344,7 @@ class Durability:
         config = self.engine.config
         waits = self.rewrite_scheduled or (config.appendonly and self.journal is None)
         waits = waits or (self.journal is not None and self.journal.sync_error is not None)
-        changed = config.save and self.changes
-        return RETRY_US if waits or changed else -1
+        return RETRY_US if waits or config.save else -1
 
     def _go_on(self) -> int:
         """One slice of the job in work."""
