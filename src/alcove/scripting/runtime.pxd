@@ -20,7 +20,7 @@ cdef class Runtime:
     cdef readonly long long started_us
     cdef public object functions
     cdef str verdict
-    cdef long long deadline_us
+    cdef long long deadline_us, next_us
     cdef dict _by_body
     cdef object _evaluated, _lua_error, _compile
 

@@ -51,7 +51,7 @@ if TYPE_CHECKING:
     from alcove.engine.engine import Engine
 
 # The most memory that Lua takes. What scripts leave behind is collected when they have used a good part of it.
-MEMORY_BYTES: Final = 1024 * 1024 * 1024
+MEMORY_BYTES: Final = 512 * 1024 * 1024
 # Kept free, because what Python pushes must not fail.
 MARGIN_BYTES: Final = 16 * 1024 * 1024
 TIDY_BYTES: Final = 64 * 1024 * 1024
@@ -69,6 +69,9 @@ MOST_SCRIPT_BYTES: Final = 32 * 1024 * 1024
 ANSWER_FLAT: Final = 1
 ANSWER_TREE: Final = 2
 ANSWER_ERROR: Final = 4
+
+# How long a script that others wait for runs between two times that they are let in.
+LET_IN_EVERY_US: Final = 1000
 
 LIBRARIES: Final = ("bit", "struct", "cjson", "cmsgpack")
 
@@ -111,6 +114,8 @@ class Runtime:
         self.running = b""
         self.started_us = 0
         self.verdict: str | None = None
+        # When others are let in again.
+        self.next_us = 0
         # Until when it may run, 0 for as long as it wants.
         self.deadline_us = 0
         # The libraries of functions, which make themselves at first use.
@@ -259,7 +264,7 @@ class Runtime:
         session.caller = ctx.session
         self.running = name
         self.verdict = None
-        self.started_us = engine.clock.monotonic_us()
+        self.started_us = self.next_us = engine.clock.monotonic_us()
         bridge.begin(engine, session, self)
         try:
             answer = self._enter(runner, keys, arguments)
@@ -366,8 +371,10 @@ class Runtime:
             limit_us = engine.config.busy_reply_threshold * 1000
             if self.deadline_us:
                 self.verdict = FUNCTION_LOAD_TIMEOUT if now_us > self.deadline_us else None
-            elif limit_us and now_us - self.started_us > limit_us and not engine.let_others_in():
-                self.verdict = STOPPED_WITH_SERVER
+            elif limit_us and now_us - self.started_us > limit_us and now_us > self.next_us:
+                if not engine.let_others_in():
+                    self.verdict = STOPPED_WITH_SERVER
+                self.next_us = engine.clock.monotonic_us() + LET_IN_EVERY_US
         return None if self.verdict is None else self.verdict.encode()
 
     def kill(self, is_function: bool = False) -> None:

@@ -18,7 +18,9 @@ local debug_getmetatable, getinfo, sethook = debug.getmetatable, debug.getinfo, 
 local fail, check_integer, check_string = arguments.fail, arguments.integer, arguments.string
 
 -- How many instructions a script runs before the clock is looked at.
-local STEP = 100000
+local STEP = 10000
+-- What C does in one instruction takes time as well: so many bytes, and the clock is looked at.
+local MUCH = 100000
 -- Coroutines inside coroutines, and callbacks of gsub inside each other, take much of the C stack.
 local MOST_NESTED = 16
 -- Lua's own bound for what a C function takes or returns is 8000.
@@ -62,19 +64,23 @@ end
 -- Why the script that runs is to end; then nothing of it runs any more, whatever it catches.
 local killed
 
-local function hook()
+-- Asks, unless that is known, whether the script is to end: why, or nil.
+local function asked()
   if not killed then
     if gcinfo() > most_kilobytes then
       raw_collectgarbage("collect")
     end
     killed = gcinfo() > most_kilobytes and NO_MEMORY or host.tick()
-    if not killed then
-      return
-    end
   end
-  sethook(hook, "l", 1)
-  if getinfo(2, "S").source ~= "=prelude" then
-    error(killed, 0)
+  return killed
+end
+
+local function hook()
+  if asked() then
+    sethook(hook, "l", 1)
+    if getinfo(2, "S").source ~= "=prelude" then
+      error(killed, 0)
+    end
   end
 end
 
@@ -329,6 +335,8 @@ function strings.rep(...)
     return ""
   elseif #text * times > host.most_bytes then
     error("not enough memory", 0)
+  elseif #text * times > MUCH and asked() then
+    error(killed, 0)
   end
   return raw_rep(text, times)
 end
@@ -892,13 +900,20 @@ local function set_arguments(count, ...)
   globals.ARGV = { unpack(all, count + 1, select("#", ...)) }
 end
 
-local sandbox = { freeze = freeze, globals = globals, finished = finished, handler = handler, load_text = load_text }
-
 -- Runs a function without arguments: what Python gets of its result, or of the error that it did not catch.
-function sandbox.run(body)
+local function run_body(body)
   nested = 0
+  if killed then
+    -- The last script was killed when it had ended, and only its result was on its way.
+    killed = nil
+    sethook(hook, "", STEP)
+  end
   return finished(raw_xpcall(body, handler))
 end
+
+local sandbox = {
+  freeze = freeze, globals = globals, finished = finished, handler = handler, load_text = load_text, run = run_body,
+}
 
 -- Begins, and goes on with, arguments that are too many for one call.
 function sandbox.begin_arguments()
@@ -936,8 +951,7 @@ function sandbox.compile(text)
     elseif keys > 0 then
       set_arguments(keys, ...)
     end
-    nested = 0
-    return finished(raw_xpcall(body, handler))
+    return run_body(body)
   end
 end
 
