@@ -148,7 +148,18 @@ WATCH key1                                                   | OK
 UNWATCH                                                      | OK
 """
 
+# The lock of section 3.2.4: set if nobody has it, released only by who has it.
+_RELEASE = 'if redis.call("get", KEYS[1]) == ARGV[1] then return redis.call("del", KEYS[1]) else return 0 end'
+LOCK = f"""
+SET lock:resource mine PX 10000 NX       | OK
+SET lock:resource other PX 10000 NX      | (nil)
+EVAL '{_RELEASE}' 1 lock:resource other  | (integer) 0
+EVAL '{_RELEASE}' 1 lock:resource mine   | (integer) 1
+EXISTS lock:resource                     | (integer) 0
+"""
+
 TRANSCRIPTS = {
+    "lock": LOCK,
     "strings": STRINGS,
     "hashes": HASHES,
     "lists": LISTS,
