@@ -81,7 +81,7 @@ def pfcount(ctx: Context, *keys: bytes) -> int:
     except ValueError:
         raise CommandError(CORRUPT_HYPERLOGLOG) from None
     # The cache is part of the value, so filling it is a change, if one that causes no event.
-    hyperloglog.cache_count(buffer, number)
+    hyperloglog.cache_count(ctx.keys.edit_string(keys[0]), number)
     ctx.keys.changed(keys[0], 0, b"")
     return number
 

@@ -407,6 +407,7 @@ def pop_first(ctx: Context, keys: Sequence[bytes], count: int, highest: bool, sk
         if entry is None:
             continue
         if type(entry.value) is SortedSet:
+            ctx.keys.preserve(entry)
             popped = take(ctx, key, entry.value, count or 1, highest)
             ctx.record(b"ZPOPMAX" if highest else b"ZPOPMIN", key, b"%d" % len(popped))
             if count == FLAT:

@@ -116,18 +116,18 @@ class Journal:
             log.warning("The AOF file could not be cut after a short write: %s", reason(second))
 
     def switch(self, file: File) -> None:
-        """Goes on in another increment. What was committed before is in the old one, as far as that can be written."""
+        """Goes on in another increment. Raises OSError when the old one cannot take all that was committed before.
+
+        An increment that others follow must end with a whole command, or nothing of the file could be loaded.
+        """
         self.flush()
-        out = self._records.out
-        if len(out):
-            # A state that the old file does not have is in the base that the rewrite is about to make.
-            self.appended += len(out)
-            out.consume(len(out))
+        if self.write_error is not None:
+            file.close()
+            raise self.write_error
         self._records.database = -1
         with self._turn:
             self._replaced.append(self._file)
             self._file = file
-        self._cut_to = -1
 
     def renewed(self, appended: int) -> None:
         """A new base holds all that was appended until `appended`, and is on the disk: old failures are of the past."""
