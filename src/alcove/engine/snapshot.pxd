@@ -3,7 +3,7 @@ cimport cython
 from alcove.engine.keyspace cimport Keyspace
 from alcove.engine.table cimport Entry, Table
 
-cdef Py_ssize_t STEPPED, BETWEEN_LOOKS
+cdef Py_ssize_t BETWEEN_LOOKS
 
 cdef class Snapshot:
     cdef Keyspace _space
