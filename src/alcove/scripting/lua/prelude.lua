@@ -252,13 +252,15 @@ function globals.xpcall(...)
   end))
 end
 
-function globals.collectgarbage(option, argument)
+function globals.collectgarbage(...)
+  local option, argument = ...
+  argument = argument == nil and 0 or check_integer(argument, 2, select("#", ...))
   if option == nil or option == "collect" then
     return raw_collectgarbage("collect")
   elseif option == "count" then
     return raw_collectgarbage("count")
   elseif option == "step" then
-    return raw_collectgarbage("step", tonumber(argument) or 0)
+    return raw_collectgarbage("step", argument)
   elseif option == "stop" or option == "restart" then
     -- What one script sets would hold for those that come after it.
     return 0
