@@ -41,7 +41,7 @@ def are_the_same_scores(argv: list[bytes], theirs: Any, ours: Any) -> bool:
 
 
 KNOWN = [
-    Known("Redis 7.0 writes all 17 digits of a score", are_the_same_scores, ("redis",)),
+    Known("Redis 7.0 writes all 17 digits of a score, and Valkey does at times", are_the_same_scores),
     Known("there are polygons too", says_polygon),
     Known("newer than Redis 7.0", is_a_newer_encoding, ("redis",)),
 ]

@@ -82,6 +82,7 @@ class RealServer:
         return Wire(self.path)
 
     def stop(self) -> None:
-        self._process.terminate()
-        self._process.wait(10)
+        # Nothing is to be saved, and a server that is busy with a script would not end otherwise.
+        self._process.kill()
+        self._process.wait()
         shutil.rmtree(self._folder, ignore_errors=True)

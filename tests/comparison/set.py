@@ -80,7 +80,7 @@ def draw(chance: random.Random) -> list[bytes]:
 
 def mirror(argv: list[bytes], theirs: Any) -> list[bytes]:
     """What SPOP took there is removed here."""
-    if argv[0] != b"SPOP" or isinstance(theirs, CommandError) or theirs is None or theirs == []:
+    if argv[0] != b"SPOP" or type(theirs) not in (bytes, list) or theirs == []:
         return argv
     return [b"SREM", argv[1], *([theirs] if isinstance(theirs, bytes) else theirs)]
 

@@ -74,7 +74,7 @@ KNOWN = [
 
 def mirror(argv: list[bytes], theirs: Any) -> list[bytes]:
     """An ID that the server made up is an explicit one for us."""
-    if argv[0] != b"XADD" or not isinstance(theirs, bytes):
+    if argv[0] != b"XADD" or type(theirs) is not bytes:
         return argv
     return [theirs if word == b"*" or word.endswith(b"-*") else word for word in argv]
 

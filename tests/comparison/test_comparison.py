@@ -27,7 +27,8 @@ SEED = int(os.environ.get("ALCOVE_SEED", "1"))
 SEQUENCE = 600
 
 
-@pytest.fixture(scope="module", params=sorted(BINARIES))
+# A server for each test: one that a command ends or occupies fails one family only.
+@pytest.fixture(params=sorted(BINARIES))
 def server(request: pytest.FixtureRequest) -> Iterator[RealServer]:
     if shutil.which(BINARIES[request.param]) is None:
         pytest.skip(f"{BINARIES[request.param]} is not installed")
