@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from alcove.engine.config import Config, is_secret
-from alcove.engine.config_kinds import Refused
+from alcove.engine.config_kinds import HIDDEN, Refused
 from alcove.engine.settings import DIRECTIVES, NAMES, Settings
 from alcove.errors import CommandError
 
@@ -46,7 +46,9 @@ def test_get_by_name_and_pattern(config: Config) -> None:
     assert config.matching([b"maxmemory-p*", b"hz"]) == {b"hz": b"10", b"maxmemory-policy": b"noeviction"}
     assert list(config.matching([b"slave-p*", b"replica-p*"])) == [b"replica-priority", b"slave-priority"]
     assert config.matching([b"nosuch", b"no[", b"maxmemory-polic\\y"]) == {}
-    assert len(config.matching([b"*"])) == len(NAMES)
+    hidden = {name for name, directive in NAMES.items() if directive.flags & HIDDEN}
+    assert NAMES.keys() - config.matching([b"*"]).keys() == hidden == {b"key-load-delay"}
+    assert config.matching([b"Key-Load-Delay"]) == {b"Key-Load-Delay": b"0"}
 
 
 def test_get_answers_in_the_spelling_of_the_question(config: Config) -> None:

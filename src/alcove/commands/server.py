@@ -12,7 +12,7 @@ from alcove.engine.context import Context
 from alcove.engine.declaration import command, container
 from alcove.engine.glob import matches
 from alcove.engine.keyspace import Database
-from alcove.engine.services import GATE_BUSY
+from alcove.engine.services import GATE_BUSY, GATE_LOADING
 from alcove.errors import (
     DEBUG_REFUSED,
     FIRST_DB_INDEX,
@@ -131,7 +131,8 @@ def config_set(ctx: Context, *pairs: bytes) -> object:
     """Sets configuration parameters in-flight."""
     if len(pairs) % 2:
         raise CommandError(SYNTAX)
-    ctx.config.set(zip(pairs[::2], pairs[1::2], strict=True), local=is_local(ctx))
+    loading = ctx.engine.gate & GATE_LOADING != 0
+    ctx.config.set(zip(pairs[::2], pairs[1::2], strict=True), local=is_local(ctx), loading=loading)
     return OK
 
 

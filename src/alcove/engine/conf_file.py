@@ -155,6 +155,7 @@ class Reader:
             if value and self._saves_seen:
                 value = before + value
             self._saves_seen = True
+        self.config.stated.add(directive.attribute)
         self.config.put(directive, value)
 
     def _other(self, name: bytes, arguments: list[bytes]) -> None:

@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Iterable
 from typing import Any, Final, NamedTuple, TypeAlias
 
-from alcove.engine.config_kinds import IMMUTABLE, NOT_WHILE_LOADING, PROTECTED, Directive, Refused
+from alcove.engine.config_kinds import HIDDEN, IMMUTABLE, NOT_WHILE_LOADING, PROTECTED, Directive, Refused
 from alcove.engine.glob import matches
 from alcove.engine.settings import DIRECTIVES, NAMES, Settings
 from alcove.errors import (
@@ -46,6 +46,8 @@ class Config(Settings):
     def __init__(self) -> None:
         # The file that the configuration was read from, which CONFIG REWRITE writes.
         self.file: str | None = None
+        # The attributes of the directives that files, the command line or the caller's options have named.
+        self.stated: set[str] = set()
         self._watchers: list[tuple[frozenset[str], Watcher]] = []
         values = vars(self)
         for directive in DIRECTIVES.values():
@@ -63,8 +65,8 @@ class Config(Settings):
                 if pattern.lower() in NAMES:
                     spelled.setdefault(pattern.lower(), pattern)
             else:
-                for name in NAMES:
-                    if matches(pattern, name, True):
+                for name, directive in NAMES.items():
+                    if not directive.flags & HIDDEN and matches(pattern, name, True):
                         spelled.setdefault(name, name)
         return {spelled[name]: self.show(NAMES[name]) for name in sorted(spelled)}
 

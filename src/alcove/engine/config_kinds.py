@@ -27,6 +27,7 @@ UINT64_MAX: Final = 2**64 - 1
 IMMUTABLE: Final = 1  # set at start only
 PROTECTED: Final = 2  # CONFIG SET needs enable-protected-configs
 NOT_WHILE_LOADING: Final = 4  # CONFIG SET has to wait until the data is loaded
+HIDDEN: Final = 8  # CONFIG GET shows it only to who asks for it by name
 
 
 class Refused(Exception):
@@ -555,9 +556,13 @@ class EventClasses(Directive[int]):
         return flags
 
     def show(self, value: int) -> bytes:
+        """As the real server, which leaves out `n` where it prints `A`, although that does not stand for it."""
+        return self._letters(value & ~events.NEW if value & events.ALL == events.ALL else value)
+
+    def _letters(self, value: int) -> bytes:
         covered = events.ALL if value & events.ALL == events.ALL else 0
         letters = [letter for letter in self._PRINTED if value & events.LETTERS[letter] & ~covered]
         return ("A" * bool(covered) + "".join(letters)).encode()
 
     def lines(self, value: int) -> list[bytes]:
-        return [quoted(self.show(value))]
+        return [quoted(self._letters(value))]

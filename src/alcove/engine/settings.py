@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from alcove.engine.config_kinds import (
+    HIDDEN,
     IMMUTABLE,
     INT_MAX,
     INT_MIN,
@@ -194,6 +195,7 @@ class Settings:
     rdb_write_version = Integer(11, 10, 12, "Format of snapshots and DUMP: 10 for Redis 7.0, 11 for 7.2 and Valkey")
     rdb_save_incremental_fsync = YesNo(True, "Sync a snapshot to disk while it is written")
     rdb_del_sync_files = YesNo(False, "Remove snapshots that only replication needed")
+    key_load_delay = Integer(0, 0, INT_MAX, "Microseconds that loading pauses behind each key or command", HIDDEN)
     stop_writes_on_bgsave_error = YesNo(True, "Refuse writes while snapshots fail")
 
     # Append only file
