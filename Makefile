@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 SOURCES := $(shell find src -name '*.py' -o -name '*.pyx' -o -name '*.pxd')
 PYTEST := -m pytest -p no:cacheprovider
 
-.PHONY: serve test test-pure lint types compare torture bench clean
+.PHONY: serve test test-pure lint types compare torture bench blocking clean
 
 serve: $(VENV)/.built
 	@mkdir -p data
@@ -22,8 +22,8 @@ test-pure: $(PURE)/.built
 	ALCOVE_LEGS=embedded,memory $(PURE)/bin/python $(PYTEST) $(ARGS)
 
 lint: $(VENV)/.built
-	$(BIN)/ruff check src tests bench setup.py
-	$(BIN)/ruff format --check src tests bench setup.py
+	$(BIN)/ruff check src tests bench setup.py derive_blocking.py
+	$(BIN)/ruff format --check src tests bench setup.py derive_blocking.py
 
 types: $(VENV)/.built
 	$(BIN)/mypy
@@ -38,6 +38,10 @@ torture: $(VENV)/.built
 
 bench: $(VENV)/.built
 	$(BIN)/python -m bench $(ARGS)
+
+# `alcove.patterns.blocking` from `alcove.patterns.asyncio`.
+blocking: $(VENV)/.built
+	$(BIN)/python derive_blocking.py
 
 clean:
 	rm -rf build $(VENV) $(PURE)

@@ -1,0 +1,30 @@
+"""The toolkit for asyncio: the classes of `alcove.patterns` with `await`, over redis-py's asynchronous clients.
+
+This is where they are written; `make blocking` derives `alcove.patterns.blocking` from it.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+import alcove.patterns
+from alcove.patterns import HOMES, SHARED
+
+if TYPE_CHECKING:
+    from alcove.patterns.asyncio.leaderboard import Leaderboard as Leaderboard
+
+
+def __getattr__(name: str) -> Any:
+    if name in HOMES:
+        value = getattr(importlib.import_module(f"alcove.patterns.asyncio.{HOMES[name]}"), name)
+    elif name in SHARED:
+        value = getattr(alcove.patterns, name)
+    else:
+        raise AttributeError(f"module 'alcove.patterns.asyncio' has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*HOMES, *SHARED})

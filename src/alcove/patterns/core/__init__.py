@@ -1,0 +1,1 @@
+"""What the patterns are without a network: keys, codecs, scripts, results and errors."""

@@ -1,0 +1,95 @@
+"""Lua scripts: one atomic step each, with declared keys, sent by digest; and those that are applied only once.
+
+redis-py sends a command again when the connection breaks or times out before the answer came, and by then the server
+may have applied it. A script made with `once=True` is safe from that. The caller gives each call a lane and a number
+(`Lanes`). Per object, in the hash `calls`, the server keeps what the last call in each lane answered: a repeated
+number gets that answer, and nothing is applied again. So what is kept is bounded by how many calls are under way at a
+time, not by how many there were. NFS 4.1 does it in this way (RFC 8881, section 2.10.6).
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Iterable, Sequence
+from contextlib import contextmanager
+from functools import cache
+from hashlib import sha1
+from importlib.resources import files
+from itertools import count
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+Word = str | bytes | int | float
+
+
+@cache
+def lua(name: str) -> str:
+    """The text of `lua/<name>.lua`."""
+    return files("alcove.patterns").joinpath("lua", *f"{name}.lua".split("/")).read_text("utf-8")
+
+
+class Script:
+    """A script from `lua/<name>.lua`, with `lua/common.lua` and those that `with_` names before it.
+
+    The body sees KEYS and ARGV as ever, and `now()`, the server's time in milliseconds, which stands still in it. One
+    that is applied `once` gets a last key, `calls`, and two last arguments; its body does not see them. It checks
+    everything before it changes anything, and answers with what it would say again.
+    """
+
+    __slots__ = ("name", "once", "sha", "text")
+
+    def __init__(self, name: str, *, once: bool = False, with_: Iterable[str] = ()) -> None:
+        self.name = name
+        self.once = once
+        body = "\n".join(map(lua, (*with_, name)))
+        if once:
+            body = lua("once").replace("--BODY--\n", body)
+        self.text = lua("common") + body
+        self.sha = sha1(self.text.encode(), usedforsecurity=False).hexdigest()
+
+    def by_sha(self, keys: Sequence[str], args: Sequence[Word]) -> tuple[Word, ...]:
+        return ("EVALSHA", self.sha, len(keys), *keys, *args)
+
+    def by_text(self, keys: Sequence[str], args: Sequence[Word]) -> tuple[Word, ...]:
+        return ("EVAL", self.text, len(keys), *keys, *args)
+
+    def __repr__(self) -> str:
+        return f"Script({self.name!r})"
+
+
+class Lanes:
+    """Gives each call under way a lane of its own, and the calls in a lane ascending numbers.
+
+    A lane is free again when its call was answered. One whose call was not, be it cancelled or given up, is not used
+    again: the call may still arrive.
+    """
+
+    __slots__ = ("_free", "_name", "_opened", "_process")
+
+    def __init__(self) -> None:
+        self._begin()
+
+    def _begin(self) -> None:
+        self._process = os.getpid()
+        self._name = secrets.token_urlsafe(9)
+        self._opened = count()
+        self._free: list[list[int]] = []
+
+    @contextmanager
+    def call(self) -> Iterator[tuple[str, int]]:
+        """The lane and number of one call, for as long as the block takes."""
+        if os.getpid() != self._process:
+            # A fork must not go on with its parent's numbers.
+            self._begin()
+        # Taken, opened and given back by single steps of C, so that threads need no lock.
+        free = self._free
+        try:
+            lane = free.pop()
+        except IndexError:
+            lane = [next(self._opened), 0]
+        lane[1] += 1
+        yield f"{self._name}{lane[0]}", lane[1]
+        free.append(lane)

@@ -1,0 +1,1 @@
+"""Tests of the toolkit: each one on four kinds of servers, for the blocking and the asyncio classes alike."""
