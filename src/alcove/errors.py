@@ -357,6 +357,7 @@ BACKGROUND_WORK_RUNS: Final = (
     "ERR Another child process is active (AOF?): can't BGSAVE right now. Use BGSAVE SCHEDULE in order to schedule a "
     "BGSAVE whenever possible."
 )
+NOTHING_TO_CANCEL: Final = "ERR Background saving is currently not in progress or scheduled"
 SAVE_FAILED: Final = "ERR the snapshot could not be written, the log says why"
 NO_PERSISTENCE: Final = "ERR nothing keeps the data of this engine on disk"
 NO_APPEND_ONLY: Final = "ERR WAITAOF cannot be used when numlocal is set but appendonly is disabled."

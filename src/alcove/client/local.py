@@ -206,8 +206,8 @@ def engine_in(path: str, fsync: str | None, config: Mapping[str, object] | None,
         settings.put(Settings.dir, folder)
         engine = Engine(settings, clock)
         durability = Durability(engine)
-        durability.lock_folder()
         try:
+            durability.take_folder()
             with engine.lock:
                 durability.load_now()
         except BaseException:

@@ -33,18 +33,27 @@ def save(ctx: Context) -> object:
     return OK
 
 
-@command("BGSAVE [SCHEDULE]", flags=ADMIN, since="1.0.0", complexity="O(1)")
-def bgsave(ctx: Context, *schedule: bytes) -> object:
+@command(
+    "BGSAVE [SCHEDULE | CANCEL]",
+    flags=ADMIN,
+    since="1.0.0",
+    complexity="O(1)",
+    history=(("3.2.2", "Added the `SCHEDULE` option."),),
+)
+def bgsave(ctx: Context, *option: bytes) -> object:
     """Asynchronously saves the database(s) to disk."""
-    if schedule and (len(schedule) > 1 or schedule[0].upper() != b"SCHEDULE"):
+    words = [word.upper() for word in option]
+    if words not in ([], [b"SCHEDULE"], [b"CANCEL"]):
         raise CommandError(SYNTAX)
-    return Status(persistence(ctx).begin_save(bool(schedule)).encode())
+    kept = persistence(ctx)
+    said = kept.cancel_save() if words == [b"CANCEL"] else kept.begin_save(bool(words), ctx.session.executing)
+    return Status(said.encode())
 
 
 @command("BGREWRITEAOF", flags=ADMIN, since="1.0.0", complexity="O(1)")
 def bgrewriteaof(ctx: Context) -> object:
     """Asynchronously rewrites the append-only file to disk."""
-    return Status(persistence(ctx).begin_rewrite().encode())
+    return Status(persistence(ctx).begin_rewrite(ctx.session.executing).encode())
 
 
 @command(
@@ -103,12 +112,12 @@ def waitaof(ctx: Context, numlocal: bytes, numreplicas: bytes, timeout: bytes) -
     longest_us = timeout_us(timeout)
     kept = ctx.engine.persistence
     position = -1 if kept is None else kept.appended()
-    if local and position < 0:
-        raise CommandError(NO_APPEND_ONLY)
     reply = [0, 0]
 
     def look() -> object:
         """The reply when enough of those asked for have everything."""
+        if local and (kept is None or kept.appended() < 0):
+            raise CommandError(NO_APPEND_ONLY)
         reply[0] = int(kept is not None and 0 <= position <= kept.synced())
         return reply if reply[0] >= local and not replicas else NOT_READY
 

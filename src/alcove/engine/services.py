@@ -49,11 +49,17 @@ class Persistence(Protocol):
     def save(self) -> None:
         """SAVE: returns when a snapshot is on the disk. Raises `CommandError`."""
 
-    def begin_save(self, schedule: bool) -> str:
-        """BGSAVE: begins a snapshot, with `schedule` after what is being written; what to answer. Raises likewise."""
+    def begin_save(self, schedule: bool, within: bool) -> str:
+        """BGSAVE: begins a snapshot, with `schedule` after what is being written; what to answer. Raises likewise.
 
-    def begin_rewrite(self) -> str:
-        """BGREWRITEAOF: the same for a new append-only file."""
+        `within` a transaction, it begins after that.
+        """
+
+    def cancel_save(self) -> str:
+        """BGSAVE CANCEL: ends a snapshot that is being taken, or is to be; what to answer. Raises likewise."""
+
+    def begin_rewrite(self, within: bool) -> str:
+        """BGREWRITEAOF: as `begin_save` for a new append-only file."""
 
     def appended(self) -> int:
         """The place in the append-only file behind the last effect so far; -1 when there is no such file."""

@@ -30,7 +30,7 @@ class AofFolder:
         return os.path.join(self.folder, self.stem + MANIFEST_SUFFIX)
 
     def read(self) -> bool:
-        """Reads the manifest; False when there is none. Raises `BadManifest`, also when a file it names is missing."""
+        """Reads the manifest: whether it names files to be read. Raises `BadManifest`, also when one is missing."""
         if not self._disk.exists(self.manifest_path):
             return False
         with self._disk.open(self.manifest_path) as file:
@@ -39,7 +39,7 @@ class AofFolder:
         for part in self.manifest.parts():
             if not self._disk.exists(self.path(part)):
                 raise manifests.BadManifest(f"the AOF file {part.name} named by the manifest doesn't exist")
-        return True
+        return bool(self.manifest.parts())
 
     def adopt_old_style(self, path: str) -> None:
         """Makes the single file of Redis before 7 the base."""
@@ -93,7 +93,17 @@ class AofFolder:
         for part in self.manifest.history:
             if self._disk.exists(self.path(part)):
                 self._disk.remove(self.path(part))
-        self._put(self.manifest.without_history())
+        if self.manifest.parts():
+            self._put(self.manifest.without_history())
+        else:
+            self._disk.remove(self.manifest_path)
+            self._disk.sync_folder(self.folder)
+            self.manifest = Manifest()
+
+    def give_up(self) -> None:
+        """Deletes all parts, which are kept elsewhere by now; after a crash all of them count, or none."""
+        self._put(self.manifest.given_up())
+        self.remove_history()
 
     def remove_leftovers(self) -> list[str]:
         """Deletes temporary files of rewrites that never ended; their names."""

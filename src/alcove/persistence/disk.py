@@ -67,6 +67,10 @@ class Disk:
     def size(self, path: str) -> int:
         return os.path.getsize(path)
 
+    def modified_s(self, path: str) -> float:
+        """When a file was written last, as a Unix time."""
+        return os.path.getmtime(path)
+
     def truncate(self, path: str, size: int) -> None:
         """Cuts a file, and returns when that is on the disk."""
         file = self.append(path)

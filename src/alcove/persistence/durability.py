@@ -10,18 +10,21 @@ import logging
 import os
 import time
 import weakref
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future, wait
 from typing import Any, Final
 
+from alcove.engine.config_kinds import Refused
 from alcove.engine.engine import Engine
 from alcove.engine.keyspace import Database
 from alcove.engine.services import GATE_LOADING, GATE_MISCONF, SYNCED
+from alcove.engine.settings import Settings
 from alcove.engine.snapshot import Recorder, Snapshot
 from alcove.errors import (
     BACKGROUND_REWRITE_RUNS,
     BACKGROUND_SAVE_RUNS,
     BACKGROUND_WORK_RUNS,
+    NOTHING_TO_CANCEL,
     RDB_MISCONF,
     SAVE_FAILED,
     CommandError,
@@ -30,7 +33,7 @@ from alcove.errors import (
 from alcove.persistence.aof_folder import AofFolder
 from alcove.persistence.background import Background, BackgroundFile
 from alcove.persistence.disk import Disk, File
-from alcove.persistence.folder_lock import FolderLock
+from alcove.persistence.folder_lock import LOCK_NAME, FolderLock
 from alcove.persistence.journal import Journal, reason
 from alcove.persistence.loading import CannotLoad, Loader
 from alcove.persistence.manifest import BadManifest, Manifest
@@ -82,10 +85,13 @@ class Durability:
         self.keys_loaded = self.keys_expired = 0
         self.base_size = 0
         self._older_size = 0
+        # Whether the append-only file in the folder was loaded, or written, by this engine: nothing is lost with it.
+        self._file_is_ours = False
         # What is open and has to be closed whatever becomes of the engine, which none of it refers to.
         self._syncs = Background("sync")
         self._writes = Background("save")
         self._open: list[Any] = [self._syncs, self._writes]
+        self._lock: FolderLock | None = None
         self._closing = weakref.finalize(engine, close_all, self._open, os.getpid())
         self._join_engine()
 
@@ -98,6 +104,7 @@ class Durability:
         config = engine.config
         config.watch("appendonly", self._appendonly_changed)
         config.watch("appendfsync aof-timestamp-enabled", self._policy_changed)
+        config.watch("dir", self._place_changed)
         config.watch("save stop-writes-on-bgsave-error", self._save_changed)
         self._save_changed()
 
@@ -136,9 +143,61 @@ class Durability:
 
     # The start
 
+    def take_folder(self) -> None:
+        """Decides in which form the data is kept, unless that was said, and keeps other processes from the folder.
+
+        A folder with an append-only file goes on with it. Raises `CannotLoad`, `FolderInUse` or OSError.
+        """
+        config = self.engine.config
+        if not config.appendonly and self._find_file():
+            self._heed_file()
+        if config.appendonly or config.save:
+            self.lock_folder()
+
+    def _find_file(self) -> bool:
+        """Whether the folder has an append-only file that holds data."""
+        config = self.engine.config
+        try:
+            return self.folder.read() or self.disk.exists(os.path.join(config.dir, config.appendfilename))
+        except (BadManifest, OSError) as error:
+            raise CannotLoad(str(error)) from error
+
+    def _heed_file(self) -> None:
+        """The configuration has no append-only file, and the folder has one."""
+        config = self.engine.config
+        here = f"the folder {config.dir} has an append only file"
+        if "appendonly" not in config.stated:
+            if self._snapshot_may_be_newer():
+                raise CannotLoad(
+                    f"{here}, but the snapshot {config.dbfilename} is newer; say `appendonly yes` to load the file, or "
+                    f"move {config.appenddirname} away to load the snapshot"
+                )
+            log.warning("%s: it is loaded and goes on, as with `appendonly yes`", here)
+            config.put(Settings.appendonly, True)
+        elif config.save:
+            raise CannotLoad(
+                f"{here}, which `appendonly no` would leave out; say `appendonly yes` to load it, or move "
+                f"{config.appenddirname} away"
+            )
+        else:
+            log.warning("%s, which `appendonly no` leaves out", here)
+
+    def _snapshot_may_be_newer(self) -> bool:
+        """Whether another server may have given the append-only file up, which leaves it as it was.
+
+        We remove it when a snapshot holds what it held; a folder that was ours has the file of our lock.
+        """
+        config = self.engine.config
+        if self.disk.exists(os.path.join(config.dir, LOCK_NAME)) or not self.disk.exists(self.snapshot_path):
+            return False
+        parts = [self.folder.path(part) for part in self.folder.manifest.parts()]
+        parts = parts or [os.path.join(config.dir, config.appendfilename)]
+        return self.disk.modified_s(self.snapshot_path) > max(map(self.disk.modified_s, parts))
+
     def lock_folder(self) -> None:
-        """Keeps other processes from the folder. Raises `FolderInUse`."""
-        self._open.append(FolderLock(self.engine.config.dir))
+        """Keeps other processes from the folder. Raises `FolderInUse`, or OSError if the folder is not writable."""
+        self._lock = FolderLock(self.engine.config.dir)
+        self._open.append(self._lock)
 
     def load_now(self) -> None:
         """Loads the data while everybody waits. Raises `CannotLoad`. The engine's lock is held."""
@@ -162,11 +221,12 @@ class Durability:
         engine.gate |= GATE_LOADING
         began = time.monotonic()
         loader = self.loader = Loader(engine, self.disk)
+        self._remove_leftovers()
         try:
             if engine.config.appendonly:
                 yield from self._load_append_only(loader)
             elif self.disk.exists(self.snapshot_path):
-                yield from loader.snapshot(self.snapshot_path)
+                yield from self._slowly(loader.snapshot(self.snapshot_path))
         except (BadManifest, OSError) as error:
             raise CannotLoad(str(error)) from error
         self.loader = None
@@ -177,6 +237,21 @@ class Durability:
             keys = sum(len(database) for database in engine.space.databases)
             log.info("DB loaded from disk: %d keys in %.3f seconds", keys, time.monotonic() - began)
 
+    def _remove_leftovers(self) -> None:
+        """Deletes the unfinished snapshots of processes that were killed."""
+        if self._lock is not None:
+            folder = self.engine.config.dir
+            for name in self.disk.names(folder):
+                if name.startswith("temp-rdb-"):
+                    self.disk.remove(os.path.join(folder, name))
+                    log.info("Removed %s, an unfinished snapshot", name)
+
+    def _slowly(self, slices: Iterator[None]) -> Job:
+        """Loading with the pauses of `key-load-delay`, under which a slice is one key or command."""
+        for _ in slices:
+            delay_us = self.engine.config.key_load_delay
+            yield self._writes.start(time.sleep, delay_us / 1_000_000) if delay_us else None
+
     def _load_append_only(self, loader: Loader) -> Job:
         folder = self.folder
         config = self.engine.config
@@ -184,10 +259,11 @@ class Durability:
         if not folder.read() and self.disk.exists(old_style):
             log.info("The append only file %s is made the base of the folder %s", old_style, folder.folder)
             folder.adopt_old_style(old_style)
+        self._file_is_ours = True
         if folder.manifest.parts():
             for name in folder.remove_leftovers():
                 log.info("Removed %s, which a rewrite has left", name)
-            yield from loader.append_only_file(folder)
+            yield from self._slowly(loader.append_only_file(folder))
             folder.remove_history()
             self._older_size = folder.size()
             self._use(Journal(folder.open_last(), self._is_always))
@@ -195,9 +271,10 @@ class Durability:
             self._older_size -= self.journal.size
             self.base_size = self.aof_size()
             return
+        folder.remove_history()
         if self.disk.exists(self.snapshot_path):
             log.warning("There is no append only file yet: it begins with the snapshot %s", self.snapshot_path)
-            yield from loader.snapshot(self.snapshot_path)
+            yield from self._slowly(loader.snapshot(self.snapshot_path))
         self.engine.space.now_ms = self.engine.clock.now_us() // 1000
         yield from self._rewrite()
         if self.journal is None:
@@ -205,6 +282,7 @@ class Durability:
 
     def _use(self, journal: Journal) -> None:
         self.journal = journal
+        self._synced_seen = 0
         self._policy_changed()
         self._open.insert(0, journal)
         self.engine.journal = journal
@@ -217,6 +295,8 @@ class Durability:
             self.engine.detach(journal)
             self._open.remove(journal)
             journal.close()
+            # Who waits for the disk waits in vain.
+            self.waiting_room.wake(SYNCED)
 
     @property
     def _is_always(self) -> bool:
@@ -227,6 +307,7 @@ class Durability:
     def _appendonly_changed(self) -> None:
         if self.engine.config.appendonly:
             if self.journal is None:
+                self._take_file()
                 self.rewrite_scheduled = True
                 self._next_rewrite_us = 0
                 self.engine.space.sooner = True
@@ -236,6 +317,45 @@ class Durability:
         self.rewrite_scheduled = False
         self._drop_journal()
         self._watch_trouble()
+        if self._file_is_obsolete and self.engine.config.save:
+            # It is of use until a snapshot holds what it holds.
+            self.save_scheduled = True
+            self.engine.space.sooner = True
+
+    def _take_file(self) -> None:
+        """Makes sure that an append-only file begun now replaces none that was not loaded. Raises `Refused`."""
+        try:
+            if self._lock is None:
+                self.lock_folder()
+            if not self._file_is_ours and self._find_file() and self.folder.manifest.parts():
+                raise Refused(f"{self.folder.folder} holds data that is not loaded; start with it, or move it away")
+        except (CannotLoad, OSError) as error:
+            raise Refused(str(error)) from error
+        self._file_is_ours = True
+
+    @property
+    def _file_is_obsolete(self) -> bool:
+        """Whether the append-only file is kept only until there is a newer snapshot."""
+        return not self.engine.config.appendonly and self._file_is_ours and bool(self.folder.manifest.parts())
+
+    def _place_changed(self) -> None:
+        """CONFIG SET dir: the append-only file stays where it is, so it must not be in use; nor its lock."""
+        folder = self.engine.config.dir
+        if self._lock is not None:
+            if self._lock.folder == folder:
+                # Told again, after a refusal.
+                return
+            if self.engine.config.appendonly or self.journal is not None or self._job is not None:
+                raise Refused("the data on disk is in use; set appendonly to no, and wait for what is being written")
+            try:
+                lock = FolderLock(folder)
+            except OSError as error:
+                raise Refused(str(error)) from error
+            self._open[self._open.index(self._lock)] = lock
+            self._lock.close()
+            self._lock = lock
+        self._folder = None
+        self._file_is_ours = False
 
     def _save_changed(self) -> None:
         self._watch_trouble()
@@ -418,6 +538,7 @@ class Durability:
         self.saving, self.save_scheduled = True, False
         began = time.monotonic()
         dirty = space.dirty
+        holds_all = self._file_is_obsolete
         temporary = self.temporary(config.dir, "rdb")
         try:
             yield from self._write_snapshot(temporary, self._as_rdb(aof_base=False))
@@ -432,9 +553,18 @@ class Durability:
             self.last_save_s = self.engine.clock.now_us() // 1_000_000
             self.saves += 1
             log.info("DB saved on disk")
+            if holds_all and self._file_is_obsolete:
+                yield from self._give_up_file()
         finally:
             self.saving = False
             self.save_took_s = int(time.monotonic() - began)
+
+    def _give_up_file(self) -> Job:
+        """Removes an append-only file that nothing is written to any more, a snapshot having all that it holds."""
+        try:
+            yield from self._in_background(self.folder.give_up)
+        except OSError as error:
+            log.warning("The append only file, which is not in use, could not be removed: %s", reason(error))
 
     def _put_in_place(self, temporary: str, path: str) -> None:
         try:
@@ -446,27 +576,45 @@ class Durability:
 
     def save(self) -> None:
         """SAVE: returns when a snapshot is on the disk. Raises `CommandError`."""
-        if self._job is not None:
+        if self.saving:
             raise CommandError(BACKGROUND_SAVE_RUNS)
+        if self._job is not None:
+            # A rewrite: there is one job at a time.
+            self._finish(self._job)
+            self._job = self._awaited = None
         self._finish(self._save())
         self._watch_trouble()
         if self.save_failed:
             raise CommandError(SAVE_FAILED)
 
-    def begin_save(self, schedule: bool) -> str:
-        """BGSAVE: begins a snapshot, or says that it will be begun. Raises `CommandError`."""
+    def begin_save(self, schedule: bool, within: bool) -> str:
+        """BGSAVE: begins a snapshot, or says that it will be begun. Raises `CommandError`.
+
+        `within` says that a transaction is under way, of which a snapshot must have all or nothing.
+        """
         if self.saving:
             raise CommandError(BACKGROUND_SAVE_RUNS)
         self.engine.space.sooner = True
         self._next_save_us = 0
-        if self._job is not None:
-            if not schedule:
+        if self._job is not None or within:
+            if not schedule and not within:
                 raise CommandError(BACKGROUND_WORK_RUNS)
             self.save_scheduled = True
             return "Background saving scheduled"
         self._begin(self._save(), self.engine.clock.monotonic_us())
         self._go_on()
         return "Background saving started"
+
+    def cancel_save(self) -> str:
+        """BGSAVE CANCEL: ends a snapshot that is being taken, or is to be. Raises `CommandError`."""
+        if self.saving:
+            self._abandon_job()
+            log.info("Background saving has been cancelled")
+            return "Background saving cancelled"
+        if self.save_scheduled:
+            self.save_scheduled = False
+            return "Scheduled background saving cancelled"
+        raise CommandError(NOTHING_TO_CANCEL)
 
     # The append-only file
 
@@ -527,13 +675,16 @@ class Durability:
         self.journal.switch(added)
         return folder.manifest, self.journal.appended, last_number(folder.manifest)
 
-    def begin_rewrite(self) -> str:
-        """BGREWRITEAOF: begins a rewrite, or says that it will be begun. Raises `CommandError`."""
+    def begin_rewrite(self, within: bool) -> str:
+        """BGREWRITEAOF: begins a rewrite, or says that it will be begun. Raises `CommandError`.
+
+        `within` is as for `begin_save`.
+        """
         if self.rewriting:
             raise CommandError(BACKGROUND_REWRITE_RUNS)
         self.engine.space.sooner = True
         self._next_rewrite_us = 0
-        if self._job is not None:
+        if self._job is not None or within:
             self.rewrite_scheduled = True
             return "Background append only file rewriting scheduled"
         self._begin(self._rewrite(), self.engine.clock.monotonic_us())
@@ -553,10 +704,13 @@ class Durability:
     def finish(self, save: bool | None) -> None:
         """Makes everything safe before a shutdown: a snapshot if `save` says so, or if None and there are save points.
 
-        Raises `CommandError` when that cannot be done.
+        Raises `CommandError` when that cannot be done. What is only half loaded is not saved.
         """
+        loading = self.engine.gate & GATE_LOADING
         self._abandon_job()
-        if save or (save is None and self.engine.config.save and self.changes):
+        if loading:
+            return
+        if save or (save is None and self.engine.config.save and (self.changes or self._file_is_obsolete)):
             self.save()
         if self.journal is not None:
             error = self.journal.flush() or self.journal.settle(self.journal.appended)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Final
 
-NAME: Final = "alcove.lock"
+LOCK_NAME: Final = "alcove.lock"
 
 
 class FolderInUse(OSError):
@@ -16,7 +16,8 @@ class FolderLock:
     """The lock on a folder, until `close` or the process's end. Raises `FolderInUse`."""
 
     def __init__(self, folder: str) -> None:
-        path = os.path.join(folder, NAME)
+        self.folder = folder
+        path = os.path.join(folder, LOCK_NAME)
         self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         try:
             lock(self._fd)

@@ -7,6 +7,9 @@ without the lock): one of those who wait syncs for all of them. Under `everysec`
 A failed write is undone and tried again; the effects stay here meanwhile. After a failed sync nobody can say what of
 the file is on the disk, so nothing written since the last good one is ever taken for durable: only a new file, begun
 by a rewrite, ends that state.
+
+An increment gets nothing before the one that it follows is on the disk, or replaced by a base: effects are held here
+until then. So of all increments only the last one that is not empty can have a damaged end after a power cut.
 """
 
 from __future__ import annotations
@@ -44,13 +47,22 @@ class Journal:
         # Why the last write failed, and to what size the file must be cut before the next one; -1 if it is good.
         self.write_error: OSError | None = None
         self._cut_to = -1
-        # Why a sync failed, since when nothing more counts as synced.
+        # Why a sync failed, since when nothing more counts as synced, and of which file.
         self.sync_error: OSError | None = None
-        # Guards what follows and `synced`; held only for moments.
+        self._failed: File | None = None
+        # Guards what follows and `synced`; taken only for moments.
         self._turn = Condition()
-        self._syncing = False
+        # The files being synced at the moment.
+        self._syncing: list[File] = []
         # Increments that were replaced and are not synced yet.
         self._replaced: list[File] = []
+        # Whether effects are kept here until the increment before is on the disk or obsolete.
+        self.held = False
+
+    @property
+    def path(self) -> str:
+        """Where the increment is."""
+        return self._file.path
 
     @property
     def size(self) -> int:
@@ -77,10 +89,13 @@ class Journal:
         self.pending = True
 
     def flush(self) -> CommandError | None:
-        """Appends what was committed: None when the system has it, else the error that is to be answered."""
+        """Appends what was committed: None when the system has it, else the error that is to be answered.
+
+        What is held is not appended; who is to be answered has to `settle` first, and to flush again.
+        """
         self.pending = False
         out = self._records.out
-        while len(out):
+        while len(out) and not self.held:
             piece = out.peek(_PIECE)
             good = self._file.size
             try:
@@ -115,39 +130,62 @@ class Journal:
         except OSError as second:
             log.warning("The AOF file could not be cut after a short write: %s", reason(second))
 
-    def switch(self, file: File) -> None:
-        """Goes on in another increment. Raises OSError when the old one cannot take all that was committed before.
+    def switch(self, file: File | None) -> int:
+        """What follows goes into another increment; the position up to which the old one has everything.
 
-        An increment that others follow must end with a whole command, or nothing of the file could be loaded.
+        Without a file the increment stays, as one that is held and empty may. Raises OSError when the old one cannot
+        take all that was committed before: an increment that others follow must end with a whole command.
         """
+        self._records.database = -1
+        if file is None:
+            return self.position
         self.flush()
         if self.write_error is not None:
-            file.close()
+            close(file)
             raise self.write_error
-        self._records.database = -1
         with self._turn:
-            self._replaced.append(self._file)
+            if self.synced < self.appended or self._file in self._syncing:
+                self._replaced.append(self._file)
+            else:
+                close(self._file)
             self._file = file
+            self._look()
+        return self.appended
 
-    def renewed(self, appended: int) -> None:
-        """A new base holds all that was appended until `appended`, and is on the disk: old failures are of the past."""
+    def renewed(self, position: int) -> None:
+        """A new base, which is on the disk, holds all until `position`: what failed before that is of the past."""
         with self._turn:
-            self.sync_error = None
-            self.synced = max(self.synced, appended)
-            while self._replaced:
-                self._replaced.pop().close()
+            known = position - self.appended
+            if known > 0:
+                self._records.out.consume(known)
+                self.appended = position
+            self.synced = max(self.synced, position)
+            if self._failed is not self._file:
+                self.sync_error = self._failed = None
+            for old in self._replaced:
+                if old not in self._syncing:
+                    close(old)
+            self._replaced = []
+            self._look()
+
+    def _look(self) -> None:
+        """Decides on `held`."""
+        self.held = bool(self._replaced) or (self.sync_error is not None and self._failed is not self._file)
 
     # Without the engine's lock
 
     def settle(self, position: int) -> CommandError | None:
-        """Waits until the disk has all up to `position`: None when it does, else the error to be answered."""
+        """Waits until the disk has all up to `position`, as far as it is appended, and nothing is held.
+
+        None when that is so, else the error to be answered.
+        """
         with self._turn:
-            while self.synced < position and self.sync_error is None:
+            while (self.synced < min(position, self.appended) or self._replaced) and self.sync_error is None:
                 if self._syncing:
                     self._turn.wait()
                 else:
                     self._sync()
-            error = self.sync_error if self.synced < position else None
+            error = self.sync_error if self.synced < position or self.held else None
         return None if error is None else CommandError(aof_write_failed(reason(error)))
 
     def sync(self) -> None:
@@ -159,35 +197,56 @@ class Journal:
                 self._sync()
 
     def _sync(self) -> None:
-        """Syncs for all who wait, with `_turn` held but for the sync itself."""
-        target, replaced, file = self.appended, self._replaced, self._file
-        self._replaced = []
-        self._syncing = True
-        self._turn.release()
+        """Syncs for all who wait, with `_turn` taken but for the sync itself."""
+        target = self.appended
+        files = self._syncing = [*self._replaced, self._file]
+        synced = 0
         failure = None
+        self._turn.release()
         try:
-            for old in replaced:
-                old.sync()
-                old.close()
-            file.sync()
+            for file in files:
+                file.sync()
+                synced += 1
         except OSError as error:
             failure = error
         finally:
             self._turn.acquire()
-            self._syncing = False
+            self._syncing = []
             self._turn.notify_all()
-        if failure is not None:
+        self._let_go(files[:-1], synced)
+        if failure is None:
+            self.synced = max(self.synced, target)
+        elif files[synced] is self._file or files[synced] in self._replaced:
             log.warning("Error syncing the AOF file: %s", reason(failure))
-            self.sync_error = failure
-        elif target > self.synced:
-            self.synced = target
+            self.sync_error, self._failed = failure, files[synced]
+        self._look()
+
+    def _let_go(self, files: list[File], synced: int) -> None:
+        """Closes replaced increments that are on the disk now, or that a new base has made obsolete meanwhile."""
+        for place, file in enumerate(files):
+            if place < synced and file in self._replaced:
+                self._replaced.remove(file)
+            if file not in self._replaced:
+                close(file)
 
     def close(self) -> None:
         """The end: all that was committed is brought to the disk. Errors are logged, for nobody else is left."""
         self.flush()
         self.sync()
-        self._file.close()
+        if self.position > self.appended and self.flush() is None:
+            # It was held until now.
+            self.sync()
+        for file in (*self._replaced, self._file):
+            close(file)
 
 
-def reason(error: OSError) -> str:
-    return error.strerror or str(error)
+def close(file: File) -> None:
+    """Closes a file of which everything is known that its closing could say."""
+    try:
+        file.close()
+    except OSError as error:
+        log.warning("Error closing %s: %s", file.path, reason(error))
+
+
+def reason(error: Exception) -> str:
+    return (isinstance(error, OSError) and error.strerror) or str(error)

@@ -64,7 +64,7 @@ class Loader:
         now_ms = self.engine.clock.now_us() // 1000
         reader = rdb.RdbReader(file, self.engine.space.limits, self.engine.config.rdbchecksum, alive_at_ms, now_ms)
         try:
-            while self._freeze() and reader.load(self.engine.space, BETWEEN_LOOKS):
+            while self._freeze() and reader.load(self.engine.space, self._between_looks()):
                 if self._slice_is_over():
                     self.loaded_bytes = begun + reader.offset
                     yield
@@ -109,7 +109,7 @@ class Loader:
         try:
             while True:
                 self._freeze()
-                for _ in range(BETWEEN_LOOKS):
+                for _ in range(self._between_looks()):
                     argv = reader.next()
                     if argv is None:
                         if transaction is not None:
@@ -193,9 +193,13 @@ class Loader:
         self.engine.space.now_ms = 0
         return True
 
+    def _between_looks(self) -> int:
+        """How many keys or commands come before the next look at the clock: one, if there is a pause behind each."""
+        return 1 if self.engine.config.key_load_delay else BETWEEN_LOOKS
+
     def _slice_is_over(self) -> bool:
         now_us = self.engine.clock.monotonic_us()
-        if now_us < self._slice_ends_us:
+        if now_us < self._slice_ends_us and not self.engine.config.key_load_delay:
             return False
         self._slice_ends_us = now_us + SLICE_US
         return True

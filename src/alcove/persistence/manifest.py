@@ -72,6 +72,10 @@ class Manifest:
             self.history + tuple(replace(part, kind=HISTORY) for part in past),
         )
 
+    def given_up(self) -> Manifest:
+        """With all parts belonging to the past."""
+        return Manifest(history=self.history + tuple(replace(part, kind=HISTORY) for part in self.parts()))
+
     def without_history(self) -> Manifest:
         return replace(self, history=())
 

@@ -23,6 +23,7 @@ from alcove.engine.settings import Settings
 from alcove.errors import CommandError
 from alcove.persistence.durability import Durability
 from alcove.persistence.folder_lock import FolderInUse
+from alcove.persistence.loading import CannotLoad
 from alcove.server import logs
 from alcove.server.listeners import CannotListen
 from alcove.server.server import Server
@@ -67,14 +68,12 @@ def main(arguments: list[str]) -> int:
     durability = Durability(engine)
     server = Server(engine, port=None if config.port or config.unixsocket else 0)
     try:
-        if config.appendonly or config.save:
-            durability.lock_folder()
+        durability.take_folder()
         server.listen()
-    except (CannotListen, FolderInUse) as error:
-        why = error.strerror or str(error)
-        log.warning("%s", why)
-        print(f"alcove: {why}", file=sys.stderr)
-        return 1
+    except CannotLoad as error:
+        return fail(str(error))
+    except OSError as error:
+        return fail(told(error))
     try:
         return run(server, durability)
     finally:
@@ -87,8 +86,7 @@ def run(server: Server, durability: Durability) -> int:
     failures: list[str] = []
 
     def cannot_load(why: str) -> None:
-        log.warning("%s", why)
-        print(f"alcove: {why}", file=sys.stderr)
+        fail(why)
         failures.append(why)
         server.stop()
 
@@ -108,6 +106,20 @@ def run(server: Server, durability: Durability) -> int:
             os.unlink(config.pidfile)
     log.warning("Alcove is now ready to exit, bye bye...")
     return 1 if failures else 0
+
+
+def fail(why: str) -> int:
+    """Says why there can be no server: the exit status."""
+    log.warning("%s", why)
+    print(f"alcove: {why}", file=sys.stderr)
+    return 1
+
+
+def told(error: OSError) -> str:
+    """What an error of the system is about; those of ours say it themselves."""
+    if isinstance(error, CannotListen | FolderInUse) or not error.filename:
+        return error.strerror or str(error)
+    return f"{error.filename}: {error.strerror}"
 
 
 def rename(registry: Registry, words: list[bytes]) -> None:

@@ -254,13 +254,18 @@ class Server:
 
 def keep_as_configured(engine: Engine) -> None:
     """Has a new engine's data kept on disk if its configuration says so, and loads what is there. Raises `CannotLoad`,
-    or `FolderInUse`.
+    `FolderInUse`, or OSError.
     """
     durability = Durability(engine)
-    if engine.config.appendonly or engine.config.save:
-        durability.lock_folder()
-        with engine.lock:
-            durability.load_now()
+    config = engine.config
+    if config.appendonly or config.save or "dir" in config.stated:
+        try:
+            durability.take_folder()
+            with engine.lock:
+                durability.load_now()
+        except BaseException:
+            engine.close()
+            raise
 
 
 def serve(
@@ -274,7 +279,8 @@ def serve(
 
     Port 0 chooses one that is free. `engine` is the one to serve, a new one if there is none; `settings` are
     directives of redis.conf for the new one, such as `maxmemory="1gb"`. It keeps its data in memory alone unless they
-    say more, such as `dir="data", appendonly="yes"`. End it by `stop()`, or use it in a `with` statement:
+    say more, such as `dir="data", appendonly="yes"`; in a `dir` that has an append-only file it goes on with that. End
+    it by `stop()`, or use it in a `with` statement:
 
         with alcove.serve() as server:
             client = redis.Redis(port=server.port)
