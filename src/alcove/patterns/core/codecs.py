@@ -55,6 +55,7 @@ class _Msgspec(Generic[T]):
 
 class Json(_Msgspec[T]):
     """JSON. With a type, such as a dataclass or `dict[str, int]`, that is what is read; else plain dicts and lists.
+    Infinity and NaN are written as null, as JSON has neither.
 
     >>> Json(dict[str, int]).decode(b'{"a": 1}')
     {'a': 1}
