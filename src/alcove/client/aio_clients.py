@@ -12,8 +12,9 @@ from redis.asyncio.connection import ConnectionPool
 
 from alcove.client.aio_connection import AsyncEngineConnection
 from alcove.client.fast import NOT_OPEN, NOT_PLAIN, Fast, execute, short_way, transacted
-from alcove.client.link import cancel_later, safe_on_disk
+from alcove.client.link import cancel_later, place_to_await, safe_on_disk
 from alcove.engine.engine import Engine
+from alcove.engine.services import Journal
 
 # A task whose commands never wait lets others run after this many.
 COMMANDS_IN_A_ROW = 64
@@ -80,10 +81,12 @@ class Redis(redis.asyncio.Redis):
     async def execute_command(self, *args: Any, **options: Any) -> Any:
         fast = self._fast
         if fast is not None:
+            journal = fast.engine.journal
+            begun = journal.position if journal is not None else 0
             while (response := execute(fast, args, options, self.response_callbacks)) is NOT_OPEN:
                 await open_session(fast, self.connection_pool)
-            if fast.engine.journal is not None:
-                await safe_on_disk(fast.engine)
+            if journal is not None:
+                await safe_on_disk(fast.engine, place_to_await(journal, place_behind(journal, begun)))
             if type(response) in NOT_AWAITABLE:
                 fast.in_a_row += 1
                 if fast.in_a_row >= COMMANDS_IN_A_ROW:
@@ -127,19 +130,21 @@ class Pipeline(AsyncRedisPipeline):
         plans = fast.plans(commands)
         if plans is None:
             return await super().execute(raise_on_error)
+        journal = fast.engine.journal
+        begun = journal.position if journal is not None else 0
         try:
             if self.scripts:
                 await self.load_scripts()  # type: ignore[no-untyped-call]
             if self.is_transaction or self.explicit_transaction:
                 while (replies := fast.transaction(commands, plans)) is None:
                     await open_session(fast, self.connection_pool)
-                await safe_on_disk(fast.engine)
+                await safe_on_disk(fast.engine, place_to_await(journal, place_behind(journal, begun)))
                 responses = transacted(self, commands, plans, replies, raise_on_error)
                 responses = [await settled(response) for response in responses]
             else:
                 while (replies := fast.pipeline(commands, plans, self.response_callbacks)) is None:
                     await open_session(fast, self.connection_pool)
-                await safe_on_disk(fast.engine)
+                await safe_on_disk(fast.engine, place_to_await(journal, place_behind(journal, begun)))
                 responses = [await settled(response) for response in replies]
                 if raise_on_error:
                     self.raise_first_error(commands, responses)
@@ -147,6 +152,11 @@ class Pipeline(AsyncRedisPipeline):
             return responses
         finally:
             await self.reset()  # type: ignore[no-untyped-call]
+
+
+def place_behind(journal: Journal | None, begun: int) -> int:
+    """The place in the journal behind what was written since it was at `begun`; 0 if that is nothing."""
+    return journal.position if journal is not None and journal.position > begun else 0
 
 
 async def settled(response: Any) -> Any:

@@ -25,6 +25,7 @@ from redis.exceptions import ResponseError
 from alcove.engine.blocking import PARKED
 from alcove.engine.engine import Engine, EngineClosed
 from alcove.engine.monitors import output_limit
+from alcove.engine.services import Journal
 from alcove.engine.session import do_nothing, ignore
 from alcove.errors import CommandError
 from alcove.protocol.reader import ProtocolError, RequestReader
@@ -55,6 +56,8 @@ class Link(ABC):
         self._read_bytes = 0
         # Since when there are more unread messages than the soft limit allows.
         self._over_soft_us = 0
+        # The place in the journal behind what replies in the inbox tell of; 0 for none.
+        self._owed = 0
         enter(engine)
         try:
             session = engine.connect("embedded")
@@ -144,6 +147,9 @@ class Link(ABC):
             for each in reply:
                 self.arrive(each)
         else:
+            journal = self.engine.journal
+            if journal is not None and journal.pending:
+                self._owed = journal.position
             self._put((reply, self.session.protocol, 0))
 
     def push(self, message: Any) -> None:
@@ -192,6 +198,11 @@ class Link(ABC):
         """An item that the reader has taken."""
         self._read_bytes += item[2]
         return item
+
+    def _take_debt(self) -> int:
+        """Up to where the disk must have effects before a reply is read: 0 if there is nothing to wait for."""
+        owed, self._owed = self._owed, 0
+        return place_to_await(self.engine.journal, owed)
 
     @abstractmethod
     def _drop(self) -> None:
@@ -281,6 +292,12 @@ class SyncLink(Link):
         item, self._next = self._next or self._take(timeout), None
         if item is None and give_up and self.session.blocked and not self._give_up():
             item = self._take(0)
+        position = self._take_debt()
+        if item is not None and position:
+            # Another thread has brought it, which may be waiting for the disk itself.
+            unsafe = self.engine.await_disk(position)
+            if unsafe is not None and not item[2]:
+                raise ResponseError(unsafe.text)
         return item
 
     def _take(self, timeout: float | None) -> Item | None:
@@ -369,7 +386,7 @@ class AsyncLink(Link):
                     raise self._gone()
                 if item[0] is not NO_REPLY:
                     self._noted(item)
-                    await safe_on_disk(self.engine)
+                    await safe_on_disk(self.engine, self._take_debt())
                     return item
             if not self._catch_up():
                 await self._wait()
@@ -403,16 +420,29 @@ def size_of(message: Any) -> int:
     return MESSAGE_BYTES + sum(len(element) for element in message if isinstance(element, bytes))
 
 
-async def safe_on_disk(engine: Engine) -> None:
-    """Waits, without holding up the event loop, until the disk has what replies tell of, where they have to wait.
+def place_to_await(journal: Journal | None, owed: int) -> int:
+    """Up to where the disk must have effects before a reply is given that tells of those up to `owed`; 0 if it has.
 
-    Raises ResponseError if it does not get it. A cancellation that comes meanwhile strikes at the next wait: the reply
-    is there.
+    Under `appendfsync always` others' effects count too, which the reply may tell of, unless the disk is known to fail:
+    what there is can be read then.
     """
-    journal = engine.journal
-    if journal is None or not journal.always or journal.synced >= journal.appended:
+    if journal is None or not (journal.always or journal.held):
+        return 0
+    if not journal.always:
+        return owed if owed > journal.appended else 0
+    position = owed if journal.trouble is not None else journal.position
+    return position if position > journal.synced else 0
+
+
+async def safe_on_disk(engine: Engine, position: int) -> None:
+    """Waits, without holding up the event loop, for what `place_to_await` has answered.
+
+    Raises ResponseError if the disk does not get it. A cancellation that comes meanwhile strikes at the next wait: the
+    reply is there.
+    """
+    if not position:
         return
-    waiting = asyncio.get_running_loop().run_in_executor(None, journal.settle, journal.appended)
+    waiting = asyncio.get_running_loop().run_in_executor(None, engine.await_disk, position)
     try:
         unsafe = await asyncio.shield(waiting)
     except asyncio.CancelledError:

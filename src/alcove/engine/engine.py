@@ -285,7 +285,7 @@ class Engine:
         """Ends a turn: broadcasts which keys changed, and tells housekeeping if it has become more urgent.
 
         None when what the turn changed is as safe as the configuration asks; else the error that is to be answered
-        instead of all its replies. Without `settle` the caller waits for the disk himself, by `journal.settle`.
+        instead of all its replies. Without `settle` the caller waits for the disk himself, by `await_disk`.
         """
         journal = self.journal
         unsafe: CommandError | None = None
@@ -296,20 +296,38 @@ class Engine:
                 self.tracking.broadcast()
             if journal is not None and journal.pending:
                 unsafe = journal.flush()
-                if settle and journal.always and unsafe is None:
-                    position = journal.appended
+                if settle and unsafe is None and (journal.always or journal.held):
+                    position = journal.position
                 self.space.wake_by(self.now_us // 1000 + SYNC_MS)
+            elif journal is not None and settle and journal.always and journal.synced < journal.appended:
+                # Others wait for the disk, and this turn may have seen what they wrote.
+                position = 0 if journal.trouble is not None else journal.position
             sooner = self.space.sooner
             self.space.sooner = False
         finally:
             self.lock.release()
-        if journal is not None and position:
-            unsafe = journal.settle(position)
+        if position:
+            unsafe = self.await_disk(position)
         if sooner or unsafe is not None:
             self.on_sooner()
         if self._departed:
             self._see_off()
         return unsafe
+
+    def await_disk(self, position: int) -> CommandError | None:
+        """Waits until all effects up to a place in the journal are as safe as the configuration asks: None, or the
+        error that is to be answered. The lock is not held.
+        """
+        journal = self.journal
+        while journal is not None and journal.appended < position:
+            # The journal holds them until what was written before is on the disk.
+            unsafe = journal.settle(journal.appended)
+            if unsafe is None:
+                with self.lock:
+                    unsafe = journal.flush()
+            if unsafe is not None:
+                return unsafe
+        return journal.settle(position) if journal is not None and journal.always else None
 
     def call(self, session: Session, argv: list[bytes]) -> Any:
         """Runs one command: the reply value, a `CommandError` if it failed, or `PARKED`. The lock is held."""

@@ -27,12 +27,24 @@ class Journal(Sink, Protocol):
     # Whether effects were committed since the last flush; and whether answers wait for the disk.
     pending: bool
     always: bool
+    # Whether what is committed is held back until the disk has what was written before.
+    held: bool
     # The places in the file behind what the system has, and behind what the disk has.
     appended: int
     synced: int
 
+    @property
+    def position(self) -> int:
+        """The place behind the last effect, whoever has it."""
+
+    @property
+    def trouble(self) -> Exception | None:
+        """Why the disk takes nothing, if that is so."""
+
     def flush(self) -> CommandError | None:
-        """Hands what was committed to the system: None, or the error to be answered instead of any reply."""
+        """Hands what was committed to the system, unless it is held: None, or the error to be answered instead of any
+        reply.
+        """
 
     def settle(self, position: int) -> CommandError | None:
         """Waits, without the engine's lock, until the disk has all up to `position`: None, or the error likewise."""

@@ -387,8 +387,11 @@ class Durability:
         journal = self.journal
         if journal is None:
             return -1
-        if journal.write_error is not None and now_us >= self._next_retry_us:
-            self._next_retry_us = now_us + RETRY_US
+        if journal.write_error is not None:
+            if now_us >= self._next_retry_us:
+                self._next_retry_us = now_us + RETRY_US
+                journal.flush()
+        elif journal.position > journal.appended and not journal.held:
             journal.flush()
         if journal.synced > self._synced_seen:
             self._synced_seen = journal.synced
@@ -671,9 +674,24 @@ class Durability:
             manifest, file = yield from self._in_background(folder.new_increment)
             self._use(Journal(file, self._is_always))
             return manifest, 0, last_number(manifest)
-        added: File = yield from self._in_background(folder.add_increment)
-        self.journal.switch(added)
-        return folder.manifest, self.journal.appended, last_number(folder.manifest)
+        added: File | None = yield from self._in_background(self._add_increment, self.journal)
+        position = self.journal.switch(added)
+        return folder.manifest, position, last_number(folder.manifest)
+
+    def _add_increment(self, journal: Journal) -> File | None:
+        """An empty increment that follows the one in use; None if that one is empty itself, and follows a failed one.
+
+        Of the one in use as much is synced as there is, so that nobody waits for long when the next one begins.
+        """
+        folder = self.folder
+        if folder.path(folder.manifest.increments[-1]) != journal.path:
+            # An earlier rewrite has named it, and could not begin it.
+            return folder.open_last()
+        if journal.held and not journal.size:
+            return None
+        file = folder.add_increment()
+        journal.sync()
+        return file
 
     def begin_rewrite(self, within: bool) -> str:
         """BGREWRITEAOF: begins a rewrite, or says that it will be begun. Raises `CommandError`.
