@@ -24,7 +24,6 @@ __all__ = [
     "parse_float",
     "parse_int",
     "parse_long_double",
-    "shortest_double",
     "strtod",
     "try_float",
     "try_int",
@@ -41,9 +40,6 @@ _NONZERO_DIGIT = re.compile(rb"[1-9a-f]", re.IGNORECASE)
 
 # Whole doubles up to here are printed digit by digit, as integers.
 _WHOLE_LIMIT: Final = float(INT64_MAX // 2)
-
-# Whole doubles below this are exact integers.
-_EXACT_LIMIT: Final = float(2**53)
 
 # A long double is a signed mantissa of 64 bits times a power of two, from 2**-16445 (denormal) to below 2**16384;
 # the exponent 16384 stands for infinity.
@@ -138,16 +134,6 @@ def format_double(value: float) -> bytes:
         return b"%d" % int(value)
     if 0.001 <= abs(value) < 10000:  # here Python's own shortest form is laid out alike
         return repr(value).encode()
-    sign, digits, point = _shortest(value)
-    return (sign + _lay_out(digits, point)).encode()
-
-
-def shortest_double(value: float) -> bytes:
-    """As `format_double`, but whole numbers beyond 2**53 too have only the digits that tell: `9223372036854776000`."""
-    if value != value:
-        return b"-nan" if math.copysign(1.0, value) < 0 else b"nan"
-    if -_EXACT_LIMIT < value < _EXACT_LIMIT or value in (math.inf, -math.inf):
-        return format_double(value)
     sign, digits, point = _shortest(value)
     return (sign + _lay_out(digits, point)).encode()
 

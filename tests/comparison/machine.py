@@ -122,7 +122,7 @@ class Comparison:
         engine = Engine()
         ours, our_contents = Alcove(engine, self.protocol), Alcove(engine, self.protocol)
         with closing(self.server.connect()) as wire, closing(self.server.connect()) as contents:
-            wire.run([[b"FLUSHALL"], [b"FUNCTION", b"FLUSH"], hello])
+            wire.run([[b"FLUSHALL"], [b"FUNCTION", b"FLUSH"], [b"SCRIPT", b"FLUSH"], hello])
             contents.run([hello])
             for start in range(0, len(commands), batch):
                 part = commands[start : start + batch]

@@ -17,7 +17,7 @@ import tests.comparison
 from tests.comparison.machine import Comparison, Difference, explain, random_commands
 from tests.comparison.servers import BINARIES, RealServer
 
-NOT_FAMILIES = {"machine", "notifications", "pubsub", "servers", "tracking"}
+NOT_FAMILIES = {"machine", "notifications", "pubsub", "scripting_table", "servers", "tracking"}
 MODULES = {module.name for module in pkgutil.iter_modules(tests.comparison.__path__)}
 FAMILIES = sorted(name for name in MODULES - NOT_FAMILIES if not name.startswith("test_"))
 # How many commands each family compares with each server, at least; `make compare` runs 200,000.

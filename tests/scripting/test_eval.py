@@ -134,7 +134,10 @@ def test_scripts_by_their_digest(run: Scripted) -> None:
         assert run("SCRIPT", "EXISTS", sha) == [0]
     assert run("SCRIPT", "FLUSH", "NOW") == "-ERR SCRIPT FLUSH only support SYNC|ASYNC option"
     assert run("SCRIPT", "SHOW", sha) == "-NOSCRIPT No matching script. Please use EVAL."
-    assert run("EVALSHA", "short", 0) == "-NOSCRIPT No matching script. Please use EVAL."
+    # What has not the length of a digest is no script's, whatever else is wrong.
+    assert run("EVALSHA", "short", "x") == "-NOSCRIPT No matching script. Please use EVAL."
+    assert run("EVALSHA_RO", "short", "x") == "-NOSCRIPT No matching script. Please use EVAL."
+    assert run("EVALSHA", "0" * 40, "x") == "-ERR value is not an integer or out of range"
 
 
 def test_scripts_of_eval_are_forgotten_and_loaded_ones_stay(run: Scripted) -> None:
@@ -255,7 +258,16 @@ def fill(run: Scripted) -> None:
 
 @pytest.mark.parametrize(
     ("number", "text"),
-    [("1", b"1"), ("1.5", b"1.5"), ("2^53 - 1", b"9007199254740991"), ("1e100", b"1e+100"), ("1/0", b"inf")],
+    [
+        ("1", b"1"),
+        ("1.5", b"1.5"),
+        ("2^53 - 1", b"9007199254740991"),
+        ("2^61", b"2305843009213693952"),
+        ("2^63", b"9223372036854776000"),
+        ("1e100", b"1e+100"),
+        ("1/0", b"inf"),
+        ("0/0", b"-nan"),
+    ],
 )
 def test_numbers_as_arguments(run: Scripted, number: str, text: bytes) -> None:
     assert run.eval(f"return redis.call('echo', {number})") == text
@@ -310,6 +322,20 @@ ERRORS = [
     ("return string.match('a', '(')", "ERR user_script:1: unfinished capture @"),
     ("return string.gsub('x')", "ERR user_script:1: bad argument #2 to 'gsub' (string expected, got no value) @"),
     ("coroutine.wrap(function() error('x', 0) end)()", "ERR user_script:1: x @"),
+    ("error('boom\\0 and more')", "ERR user_script:1: boom @"),
+    ("local function f() error('boom', 2) end f()", "ERR user_script:1: boom @"),
+    ("error('boom', 2)", "ERR boom @"),
+    (
+        "string.gsub('a', 'b', true, 'x')",
+        "ERR user_script:1: bad argument #4 to 'gsub' (number expected, got string) @",
+    ),
+    (
+        "collectgarbage({}, {})",
+        "ERR user_script:1: bad argument #1 to 'collectgarbage' (string expected, got table) @",
+    ),
+    ("load(1, {})", "ERR user_script:1: bad argument #2 to 'load' (string expected, got table) @"),
+    ("table.insert({}, -2^31, 1)", "ERR user_script:1: position out of bounds @"),
+    ("return redis.setresp('4')", "ERR RESP version must be 2 or 3. @"),
 ]
 
 
@@ -340,6 +366,11 @@ def test_errors_that_are_caught(run: Scripted) -> None:
     assert run.eval("return {xpcall(function() error('x', 0) end, function(e) return e .. '!' end)}") == [None, b"x!"]
 
 
+def test_replies_of_a_line_end_at_a_nul(run: Scripted) -> None:
+    assert run.eval("return {ok = 'FINE\\0 and more'}") == "+FINE"
+    assert run.eval("return {{err = 'MY error\\0 and more'}}") == ["-MY error"]
+
+
 def test_errors_are_counted_once(run: Scripted) -> None:
     run("SET", "s", "x")
     run.eval("return redis.call('lpush', 's', 1)")
@@ -350,6 +381,11 @@ def test_errors_are_counted_once(run: Scripted) -> None:
     lines = bytes(run("INFO", "errorstats")[:])
     assert b"errorstat_WRONGTYPE:count=3\r\n" in lines
     assert b"errorstat_MY:count=1\r\n" in lines
+    # What no command was called for is the script's own error, and counted when it is not caught.
+    run.eval("redis.pcall() redis.pcall({}) redis.pcall('get', true) return 1")
+    assert b"errorstat_ERR:" not in bytes(run("INFO", "errorstats")[:])
+    run.eval("redis.call()")
+    assert b"errorstat_ERR:count=1\r\n" in bytes(run("INFO", "errorstats")[:])
 
 
 # What `redis` has besides
@@ -391,6 +427,10 @@ def test_flags(run: Scripted) -> None:
     assert run("EVAL_RO", write, 0).startswith(refused)
     assert run("EVAL_RO", f"#!lua\n{write}", 0) == "-ERR Can not execute a script with write flag using *_ro command."
     assert run("EVAL_RO", "#!lua flags=no-writes\nreturn 1", 0) == 1
+    # These write nothing themselves, but are sent to replicas.
+    for call in ("'publish', 'channel', 'text'", "'spublish', 'channel', 'text'", "'pfcount', 'x'"):
+        assert run("EVAL_RO", f"return redis.call({call})", 0).startswith(refused)
+        assert run.eval(f"#!lua flags=no-writes\nreturn redis.call({call})").startswith(refused)
     assert run.eval("#!lua flags=allow-oom,allow-stale,no-cluster,allow-cross-slot-keys\nreturn 1") == 1
     assert run.eval("#!lua flags=\nreturn 1") == 1
 

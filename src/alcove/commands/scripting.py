@@ -17,6 +17,7 @@ from alcove.numeric import INT64_MAX, INT64_MIN, parse_bounded
 from alcove.scripting.runtime import Script, runtime_of
 from alcove.values import OK
 
+DIGEST_DIGITS = 40
 FLAGS = "noscript stale skip_monitor no_mandatory_keys"
 
 
@@ -42,6 +43,7 @@ def eval_(ctx: Context, script: bytes, numkeys: bytes, *words: bytes) -> object:
 )
 def evalsha(ctx: Context, sha1: bytes, numkeys: bytes, *words: bytes) -> object:
     """Executes a server-side Lua script by SHA1 digest."""
+    check_digest(sha1)
     keys = count_of_keys(numkeys, words)
     return run(ctx, b"EVALSHA", known_script(ctx, sha1), sha1, keys, words, False)
 
@@ -68,6 +70,7 @@ def eval_ro(ctx: Context, script: bytes, numkeys: bytes, *words: bytes) -> objec
 )
 def evalsha_ro(ctx: Context, sha1: bytes, numkeys: bytes, *words: bytes) -> object:
     """Executes a read-only server-side Lua script by SHA1 digest."""
+    check_digest(sha1)
     keys = count_of_keys(numkeys, words)
     return run(ctx, b"EVALSHA_RO", known_script(ctx, sha1), sha1, keys, words, True)
 
@@ -80,6 +83,12 @@ def count_of_keys(numkeys: bytes, words: tuple[bytes, ...]) -> int:
     if keys < 0:
         raise CommandError(NEGATIVE_NUMKEYS)
     return keys
+
+
+def check_digest(sha1: bytes) -> None:
+    """What has not the length of a digest is refused before the rest is looked at."""
+    if len(sha1) != DIGEST_DIGITS:
+        raise CommandError(NO_SCRIPT)
 
 
 def known_script(ctx: Context, sha1: bytes) -> Script:

@@ -9,7 +9,7 @@ from alcove.engine.session import MONITOR, SUBSCRIBER, Session
 from alcove.quoting import quoted
 from alcove.values import Status
 
-# Commands that a monitor may not give although they neither read nor write keys themselves.
+# Commands that neither monitors nor read-only scripts may give, although they write nothing themselves.
 MAY_REPLICATE: Final = frozenset(("publish", "spublish", "eval", "evalsha", "fcall", "pfcount"))
 # What a monitor may leave unread where its class has no limit: it gets what it did not ask for.
 MOST_UNREAD_BYTES: Final = 64 * 1024 * 1024

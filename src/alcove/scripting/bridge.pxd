@@ -24,7 +24,7 @@ cdef class Bridge:
     cpdef end(self)
     cdef Py_ssize_t _room(self) except? -1
     @cython.locals(engine=Engine, session=Session, command=Command, count=Py_ssize_t, space=Keyspace)
-    cdef object _reply(self, tuple words)
+    cdef object _reply(self, list argv)
     @cython.locals(argv=list)
     cdef object _argv(self, tuple words)
     @cython.locals(flags="unsigned long long")

@@ -11,6 +11,7 @@ from hashlib import sha1
 from typing import TYPE_CHECKING, Any, Final
 
 from alcove.engine.declaration import DENYOOM, NOSCRIPT, WRITE, Command
+from alcove.engine.monitors import MAY_REPLICATE
 from alcove.engine.session import Session
 from alcove.errors import (
     ARGUMENTS_OF_SCRIPT,
@@ -38,6 +39,8 @@ ERROR: Final = 1
 STATUS: Final = 2
 FLAT: Final = 3
 TREE: Final = 4
+# An error that is none of a command, and not counted.
+MISTAKE: Final = 5
 
 # How many values go over the border at once, and the bytes for which nobody looks at how much memory is left: Lua keeps
 # more than that free before it calls.
@@ -100,7 +103,10 @@ class Bridge:
     def run(self, *words: Any) -> Any:
         """`redis.call`: the reply, or None, one of the numbers above and what belongs to it."""
         try:
-            reply = self._reply(words)
+            argv = self._argv(words)
+            if type(argv) is _CommandError:
+                return None, MISTAKE, argv.line
+            reply = self._reply(argv)
             if type(reply) is bytes or type(reply) is int:
                 if type(reply) is bytes and len(reply) > UNCHECKED_BYTES and len(reply) > self._room():
                     return self._failed(NO_MEMORY_IN_SCRIPT)
@@ -163,15 +169,12 @@ class Bridge:
 
     # Commands
 
-    def _reply(self, words: tuple[Any, ...]) -> Any:
+    def _reply(self, argv: list[bytes]) -> Any:
         """What a command answers, or the error why it cannot run."""
         engine = self.engine
         session = self.session
         if engine is None or session is None:
             return self._refused(NOT_FROM_SCRIPT)
-        argv = self._argv(words)
-        if type(argv) is _CommandError:
-            return argv
         command = engine.registry.find(argv[0])
         count = len(argv)
         if command is not None and command.subcommands is not None and count > 1:
@@ -195,13 +198,13 @@ class Bridge:
     def _argv(self, words: tuple[Any, ...]) -> Any:
         """The arguments of a call, or the error that there is among them."""
         if not words:
-            return self._refused(NO_ARGUMENTS_IN_SCRIPT)
+            return CommandError(NO_ARGUMENTS_IN_SCRIPT)
         argv = []
         for word in words:
             if type(word) is not bytes:
                 word = argument_of(word)
                 if word is None:
-                    return self._refused(ARGUMENTS_OF_SCRIPT)
+                    return CommandError(ARGUMENTS_OF_SCRIPT)
             argv.append(word)
         return argv
 
@@ -216,6 +219,8 @@ class Bridge:
             if flags & DENYOOM and self.out_of_memory and not self.allow_oom and not self.wrote:
                 return OUT_OF_MEMORY
             self.wrote = True
+        elif self.read_only and command.name in MAY_REPLICATE:
+            return READ_ONLY_SCRIPT
         return None
 
     def _refused(self, text: str, command: Command | None = None) -> CommandError:

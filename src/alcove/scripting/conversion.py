@@ -7,12 +7,13 @@ that `put_value` there has sent.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from typing import Any, Final
 
 from alcove.errors import CommandError
 from alcove.integers import format_int
-from alcove.numeric import INT64_MIN, format_double, shortest_double
+from alcove.numeric import INT64_MIN, format_double
 from alcove.values import (
     NO_REPLY,
     NULL_ARRAY,
@@ -58,9 +59,11 @@ def argument_of(word: Any) -> bytes | None:
         return word
     if type(word) is int:
         number = float(word)
-        return format_int(word) if -_EXACT < number < _EXACT else shortest_double(number)
+        return format_int(word) if -_EXACT < number < _EXACT else format_double(number)
     if type(word) is float:
-        return shortest_double(word)
+        if word != word and math.copysign(1.0, word) < 0:
+            return b"-nan"
+        return format_double(word)
     return None
 
 
@@ -209,15 +212,15 @@ def reply_of(tokens: list[Any], resp3: bool) -> Any:
 
 
 def leaf_of(kind: int, payload: Any, resp3: bool) -> Any:
-    """The reply that one token without elements is."""
+    """The reply that one token without elements is. Lines end at a NUL, as where they are strings of C."""
     if kind == PLAIN:
         return plain_reply(payload, resp3)
     if kind == NIL:
         return None
     if kind == STATUS:
-        return Status(on_one_line(payload))
+        return Status(on_one_line(payload.partition(b"\0")[0]))
     if kind == ERROR:
-        return CommandError(payload.decode("utf-8", "surrogateescape"))
+        return CommandError(payload.partition(b"\0")[0].decode("utf-8", "surrogateescape"))
     if kind == DOUBLE:
         return float(payload)
     if kind == BIG:

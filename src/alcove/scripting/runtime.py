@@ -352,6 +352,7 @@ class Runtime:
         self, name: bytes, text: bytes, source: bytes | None = None, line: int | None = None, counted: bool = False
     ) -> CommandError:
         """The error that a script did not catch. One of a command's that it called is counted already."""
+        text = text.partition(b"\0")[0]
         error = CommandError(
             script_failed(text, name, b"%s:%d" % (source, line))
             if source and line

@@ -8,7 +8,7 @@ local arguments, enter, leave = ...
 local error, raw_pcall, select, tonumber, tostring, type = error, pcall, select, tonumber, tostring, type
 local byte, char, concat, find, sub, unpack = string.byte, string.char, table.concat, string.find, string.sub, unpack
 local huge, max, min = math.huge, math.max, math.min
-local check_integer, check_string, fail = arguments.integer, arguments.string, arguments.fail
+local check_integer, check_string, fail, int32 = arguments.integer, arguments.string, arguments.fail, arguments.int32
 local raw = { find = string.find, gmatch = string.gmatch, gsub = string.gsub, match = string.match }
 
 -- How many steps, of some two nanoseconds, the C functions may take.
@@ -414,8 +414,7 @@ end
 
 local guarded = {}
 
-local function start_of(init, count, length)
-  init = init == nil and 1 or check_integer(init, 3, count)
+local function start_of(init, length)
   if init < 0 then
     init = length + init + 1
   end
@@ -426,7 +425,7 @@ function guarded.find(...)
   local text, given, init, plain = ...
   local count = select("#", ...)
   text, given = check_string(text, 1, count), check_string(given, 2, count)
-  init = start_of(init, count, #text)
+  init = start_of(init == nil and 1 or check_integer(init, 3, count), #text)
   if plain or not raw.find(given, SPECIAL) or not is_risky(text, given) then
     return raw.find(text, given, init, plain)
   end
@@ -441,7 +440,7 @@ function guarded.match(...)
   local text, given, init = ...
   local count = select("#", ...)
   text, given = check_string(text, 1, count), check_string(given, 2, count)
-  init = start_of(init, count, #text)
+  init = start_of(init == nil and 1 or check_integer(init, 3, count), #text)
   if not is_risky(text, given) then
     return raw.match(text, given, init)
   end
@@ -548,13 +547,13 @@ function guarded.gsub(...)
   local text, given, replacement, most = ...
   local count = select("#", ...)
   text, given = check_string(text, 1, count), check_string(given, 2, count)
+  most = most == nil and #text + 1 or int32(check_integer(most, 4, count))
   local kind = type(replacement)
   if kind == "number" then
     replacement = tostring(replacement)
   elseif kind ~= "string" and kind ~= "function" and kind ~= "table" then
     fail(3, "string/function/table expected")
   end
-  most = most == nil and #text + 1 or check_integer(most, 4, count)
   local run = is_risky(text, given) and substitute or raw.gsub
   return substituted(enter(), raw_pcall(run, text, given, replacement, most))
 end

@@ -12,10 +12,11 @@ local assert, error, gcinfo, getmetatable, loadstring, next, pairs, rawget, sele
 local raw_pcall, raw_rawset, raw_xpcall, raw_collectgarbage, raw_insert, raw_rep =
   pcall, rawset, xpcall, collectgarbage, table.insert, string.rep
 local raw_create, raw_resume = coroutine.create, coroutine.resume
-local byte, concat, dump, find, floor, format, sub =
-  string.byte, table.concat, string.dump, string.find, math.floor, string.format, string.sub
+local byte, concat, dump, find, floor, format, match, sub =
+  string.byte, table.concat, string.dump, string.find, math.floor, string.format, string.match, string.sub
 local debug_getmetatable, getinfo, sethook = debug.getmetatable, debug.getinfo, debug.sethook
-local fail, check_integer, check_string = arguments.fail, arguments.integer, arguments.string
+local fail, check_integer, check_string, int32, truncated =
+  arguments.fail, arguments.integer, arguments.string, arguments.int32, arguments.truncated
 
 -- How many instructions a script runs before the clock is looked at.
 local STEP = 10000
@@ -25,6 +26,8 @@ local MUCH = 100000
 local MOST_NESTED = 16
 -- Lua's own bound for what a C function takes or returns is 8000.
 local MOST_VALUES = 7900
+-- How far below its first place something may be inserted into a table.
+local MOST_MOVED = 1e6
 local READONLY = "Attempt to modify a readonly table"
 local CALL_ARGUMENTS = "ERR Lua redis lib command arguments must be strings or integers"
 
@@ -110,6 +113,12 @@ local function unnest(before)
   end
 end
 
+-- Our own files, which scripts call into: none is the place of a script's error.
+local OURS = {}
+for _, name in ipairs({ "prelude", "arguments", "floats", "patterns", "bit", "struct", "cjson", "cmsgpack", "functions" }) do
+  OURS["=" .. name] = true
+end
+
 -- The globals of scripts
 
 local globals = {}
@@ -128,7 +137,7 @@ local function plain(...)
   end
 end
 
-plain("_VERSION", "assert", "error", "gcinfo", "ipairs", "rawequal", "select", "tonumber", "tostring", "type")
+plain("_VERSION", "assert", "gcinfo", "ipairs", "rawequal", "select", "tonumber", "tostring", "type")
 globals._G = G
 
 function globals.pairs(...)
@@ -205,8 +214,8 @@ function globals.unpack(...)
   if type(shown) ~= "table" then
     fail(1, "table expected, got " .. (count == 0 and "no value" or type(shown)))
   end
-  first = first == nil and 1 or check_integer(first, 2, count)
-  last = last == nil and #shown or check_integer(last, 3, count)
+  first = first == nil and 1 or int32(check_integer(first, 2, count))
+  last = last == nil and #shown or int32(check_integer(last, 3, count))
   if last - first >= MOST_VALUES then
     error("too many results to unpack", 2)
   end
@@ -252,22 +261,25 @@ function globals.xpcall(...)
   end))
 end
 
+-- What the collector answers, where that is the same each time.
+local COLLECTOR = { collect = 0, count = 0, step = 0, stop = 0, restart = 0, setpause = 200, setstepmul = 200 }
+
 function globals.collectgarbage(...)
   local option, argument = ...
-  argument = argument == nil and 0 or check_integer(argument, 2, select("#", ...))
-  if option == nil or option == "collect" then
-    return raw_collectgarbage("collect")
-  elseif option == "count" then
-    return raw_collectgarbage("count")
-  elseif option == "step" then
-    return raw_collectgarbage("step", argument)
-  elseif option == "stop" or option == "restart" then
-    -- What one script sets would hold for those that come after it.
-    return 0
-  elseif option == "setpause" or option == "setstepmul" then
-    return 200
+  local count = select("#", ...)
+  option = option == nil and "collect" or check_string(option, 1, count)
+  local answer = COLLECTOR[option]
+  if not answer then
+    fail(1, "invalid option '" .. match(option, "^%Z*") .. "'")
   end
-  fail(1, "invalid option '" .. check_string(option, 1, 1) .. "'")
+  argument = argument == nil and 0 or check_integer(argument, 2, count)
+  if option == "collect" or option == "count" then
+    return raw_collectgarbage(option)
+  elseif option == "step" then
+    return raw_collectgarbage(option, argument)
+  end
+  -- What one script sets would hold for those that come after it.
+  return answer
 end
 
 local function load_text(text, name)
@@ -282,6 +294,35 @@ local function load_text(text, name)
   return setfenv(loaded, G)
 end
 
+-- The frame so many levels above a function of ours that the script called, as if there were none of ours.
+local function frame(level)
+  local place = 3
+  local info
+  while level > 0 do
+    info = getinfo(place, "Sl")
+    if not info then
+      return nil
+    elseif not OURS[info.source] then
+      level = level - 1
+    end
+    place = place + 1
+  end
+  return info
+end
+
+-- As error itself, which would take a frame of ours for the script's, or name one of our lines.
+function globals.error(...)
+  local raised, level = ...
+  level = level == nil and 1 or check_integer(level, 2, select("#", ...))
+  if level > 0 and (type(raised) == "string" or type(raised) == "number") then
+    local info = frame(level)
+    if info and info.currentline > 0 then
+      raised = info.short_src .. ":" .. info.currentline .. ": " .. raised
+    end
+  end
+  error(raised, 0)
+end
+
 function globals.loadstring(...)
   local text, name = ...
   text = check_string(text, 1, select("#", ...))
@@ -290,6 +331,7 @@ end
 
 function globals.load(...)
   local reader, name = ...
+  name = name == nil and "=(load)" or check_string(name, 2, 2)
   if type(reader) ~= "function" then
     fail(1, "function expected, got " .. (select("#", ...) == 0 and "no value" or type(reader)))
   end
@@ -303,7 +345,7 @@ function globals.load(...)
     end
     pieces[#pieces + 1] = piece
   end
-  return load_text(concat(pieces), name == nil and "=(load)" or check_string(name, 2, 2))
+  return load_text(concat(pieces), name)
 end
 
 -- The standard libraries
@@ -356,9 +398,12 @@ function tables.insert(...)
   elseif count ~= 3 then
     error("wrong number of arguments to 'insert'", 2)
   end
-  check_integer(place, 2, count)
+  place = int32(check_integer(place, 2, count))
   if contents_of[shown] then
     error(READONLY, 0)
+  elseif place < -MOST_MOVED then
+    -- Lua moves what is behind the place, even where there is nothing.
+    error("position out of bounds", 2)
   end
   return raw_insert(...)
 end
@@ -472,10 +517,11 @@ of_strings.__metatable = freeze({ __index = globals.string })
 
 -- Replies to scripts: what `host.run` and `host.more` answer (see `tokens_of` in conversion.py)
 
-local NIL, ERROR, STATUS, FLAT, TREE = 0, 1, 2, 3, 4
+local NIL, ERROR, STATUS, FLAT, TREE, MISTAKE = 0, 1, 2, 3, 4, 5
 local TOKEN_NIL, TOKEN_PLAIN, TOKEN_STATUS, TOKEN_ARRAY, TOKEN_MAP, TOKEN_SET, TOKEN_DOUBLE, TOKEN_BIG, TOKEN_VERBATIM,
   TOKEN_ERROR = 0, 1, 2, 3, 4, 5, 6, 7, 8, 9
 
+-- An error that the engine has counted.
 local function failure(text)
   return { err = text, ignore_error_stats_update = true }
 end
@@ -547,7 +593,7 @@ local function received(raises, value, kind, ...)
     end
     return (grown(tokens, 1))
   end
-  local raised = failure((...))
+  local raised = kind == MISTAKE and { err = (...) } or failure((...))
   if raises then
     error(raised)
   end
@@ -597,7 +643,7 @@ function redis.error_reply(...)
 end
 
 local function raised(text)
-  error(failure(text))
+  error({ err = text })
 end
 
 function redis.sha1hex(...)
@@ -622,9 +668,13 @@ function redis.log(...)
   local level = ...
   if select("#", ...) < 2 then
     raised("ERR redis.log() requires two arguments or more.")
-  elseif type(level) ~= "number" then
+  end
+  level = tonumber(level)
+  if not level then
     raised("ERR First argument must be a number (log level).")
-  elseif level < redis.LOG_DEBUG or level > redis.LOG_WARNING then
+  end
+  level = truncated(level)
+  if level < redis.LOG_DEBUG or level > redis.LOG_WARNING then
     raised("ERR Invalid debug level.")
   end
   local words = {}
@@ -634,7 +684,7 @@ function redis.log(...)
       words[#words + 1] = word
     end
   end
-  host.log(floor(level), concat(words, " "))
+  host.log(level, concat(words, " "))
 end
 
 function redis.setresp(...)
@@ -642,7 +692,7 @@ function redis.setresp(...)
   if select("#", ...) ~= 1 then
     raised("ERR redis.setresp() requires one argument.")
   end
-  version = tonumber(version)
+  version = truncated(tonumber(version) or 0)
   if version ~= 2 and version ~= 3 then
     raised("ERR RESP version must be 2 or 3.")
   end
@@ -656,11 +706,11 @@ function redis.set_repl(...)
   if select("#", ...) ~= 1 then
     raised("ERR redis.set_repl() requires two arguments.")
   end
-  flags = tonumber(flags) or 0
+  flags = truncated(tonumber(flags) or 0)
   if flags < redis.REPL_NONE or flags > redis.REPL_ALL then
     raised("ERR Invalid replication flags. Use REPL_AOF, REPL_REPLICA, REPL_ALL or REPL_NONE.")
   end
-  host.set_repl(floor(flags))
+  host.set_repl(flags)
 end
 
 function redis.replicate_commands()
@@ -826,12 +876,6 @@ local function answer(value)
 end
 
 -- Running
-
--- Our own files, which scripts call into: none is the place of a script's error.
-local OURS = {}
-for _, name in ipairs({ "prelude", "arguments", "floats", "patterns", "bit", "struct", "cjson", "cmsgpack", "functions" }) do
-  OURS["=" .. name] = true
-end
 
 local function position()
   local level = 3
