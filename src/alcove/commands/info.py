@@ -7,6 +7,7 @@ import platform
 import resource
 import sys
 from collections.abc import Callable, Mapping
+from typing import Final
 
 from alcove.engine import table
 from alcove.engine.context import Context
@@ -99,25 +100,65 @@ def clients_section(engine: Engine) -> Section:
 
 
 def memory_section(engine: Engine) -> Section:
+    """What `used_memory` counts is the data. Buffers and the interpreter, from before the first command, are told
+    beside it, and the ratios compare the process with all of that.
+    """
     used = engine.space.used
+    peak = engine.peak_used = max(engine.peak_used, used)
     resident = resident_bytes()
     system = system_bytes()
     limit = engine.config.maxmemory
+    parts = memory_of_buffers(engine)
+    buffers = sum(parts.values())
+    told = used + buffers + STARTED_WITH
     return {
         "used_memory": used,
         "used_memory_human": human(used),
         "used_memory_rss": resident,
         "used_memory_rss_human": human(resident),
-        **scripts_memory(engine),
+        "used_memory_peak": peak,
+        "used_memory_peak_human": human(peak),
+        "used_memory_peak_perc": f"{100 * used / max(peak, 1):.2f}%",
+        "used_memory_overhead": buffers,
+        "used_memory_startup": STARTED_WITH,
+        "used_memory_dataset": used,
+        "used_memory_dataset_perc": "100.00%",
+        "allocator_allocated": told,
+        "allocator_active": resident,
+        "allocator_resident": resident,
         "total_system_memory": system,
         "total_system_memory_human": human(system),
+        **scripts_memory(engine),
         "maxmemory": limit,
         "maxmemory_human": human(limit),
         "maxmemory_policy": engine.config.maxmemory_policy,
+        "allocator_frag_ratio": f"{resident / told:.2f}",
+        "allocator_frag_bytes": max(resident - told, 0),
+        "allocator_rss_ratio": "1.00",
+        "allocator_rss_bytes": 0,
+        "rss_overhead_ratio": "1.00",
+        "rss_overhead_bytes": 0,
+        "mem_fragmentation_ratio": f"{resident / told:.2f}",
+        "mem_fragmentation_bytes": resident - told,
         "mem_not_counted_for_evict": 0,
+        "mem_replication_backlog": 0,
+        "mem_total_replication_buffers": 0,
+        "mem_clients_slaves": 0,
+        **parts,
+        "mem_cluster_links": 0,
         "mem_allocator": "python",
+        "active_defrag_running": 0,
         "lazyfree_pending_objects": sum(len(value) for value in engine.space.graveyard),
+        "lazyfreed_objects": engine.space.freed,
     }
+
+
+def memory_of_buffers(engine: Engine) -> dict[str, int]:
+    """What clients have sent and not yet read, and what is not yet written to the append-only file."""
+    unwritten = 0
+    if engine.journal is not None and engine.persistence is not None:
+        unwritten = engine.persistence.appended() - engine.journal.appended
+    return {"mem_clients_normal": engine.client_bytes(), "mem_aof_buffer": unwritten}
 
 
 def scripts_memory(engine: Engine) -> Section:
@@ -246,6 +287,8 @@ def keyspace_section(engine: Engine) -> Section:
     }
 
 
+# What the process took before there was any data.
+STARTED_WITH: Final = resident_bytes()
 SECTIONS: dict[str, Callable[[Engine], Section]] = {
     "server": server_section,
     "clients": clients_section,

@@ -31,13 +31,13 @@ cdef class Engine:
     cdef readonly dict sessions
     cdef readonly list sinks
     cdef readonly dict info_sections
-    cdef public object on_shutdown, on_sooner, on_busy, journal, persistence, scripting
+    cdef public object on_shutdown, on_sooner, on_busy, client_bytes, journal, persistence, scripting
     cdef readonly list chores, on_close
     cdef public str misconf
     cdef public int gate
     cdef readonly str run_id
     cdef public long long now_us, started_us
-    cdef public long long next_session, connections_received, commands_processed, unexpected_errors, expire_lag_ms
+    cdef public long long next_session, connections_received, commands_processed, unexpected_errors, expire_lag_ms, peak_used
     cdef readonly object error_counts
     cdef public str closed
     cdef public bint active_expire

@@ -142,6 +142,8 @@ class Engine:
         # then, with the lock, so that its other clients are answered: False when the script is to end.
         self.scripting: Any = None
         self.on_busy: Callable[[], bool] = go_on
+        # How many bytes the front end's clients have sent that were not run, and were answered that they did not read.
+        self.client_bytes: Callable[[], int] = int
         # Called, without the lock, when housekeeping is wanted sooner than `tick` said last.
         self.on_sooner: Callable[[], None] = do_nothing
         self.gate = 0
@@ -155,6 +157,8 @@ class Engine:
         self.error_counts: Counter[str] = Counter()
         self.unexpected_errors = 0
         self.expire_lag_ms = 0
+        # The most bytes that the data has taken at any `tick`.
+        self.peak_used = 0
         # DEBUG SET-ACTIVE-EXPIRE: whether keys go by themselves when their time has come.
         self.active_expire = True
         self.closed: str | None = None
@@ -723,6 +727,7 @@ class Engine:
             return self.clock.monotonic_us() - started_us < SLICE_US
 
         self.now_us = self.clock.now_us()
+        self.peak_used = max(self.peak_used, self.space.used)
         done = True
         if not self.gate & GATE_LOADING:
             # While the data is loaded time stands still for it: nothing expires that later effects build on.

@@ -10,7 +10,7 @@ cdef Py_ssize_t ENTRY_BYTES, BYTES_HEADER, DRAINED_AT_ONCE
 @cython.final
 cdef class Keyspace:
     cdef public Limits limits
-    cdef public long long now_ms, dirty, hits, misses, expired, used, wake_ms
+    cdef public long long now_ms, dirty, hits, misses, expired, freed, used, wake_ms
     cdef public bint recording, touching, lfu, sooner
     cdef public int lfu_log_factor, lfu_decay_time
     cdef public list records

@@ -52,6 +52,8 @@ class Keyspace:
         self.hits = 0
         self.misses = 0
         self.expired = 0
+        # How many values were freed in slices.
+        self.freed = 0
         self.used = 0
         # Whether effects are collected in `records` for the sinks.
         self.recording = False
@@ -109,6 +111,7 @@ class Keyspace:
         while self.graveyard:
             if self.graveyard[0].drain(DRAIN_STEP):
                 self.graveyard.popleft()
+                self.freed += 1
             if not within_us():
                 return not self.graveyard
         return True

@@ -80,7 +80,7 @@ class Durability:
         self.last_save_s = engine.clock.now_us() // 1_000_000
         self._saved_dirty = 0
         self.save_failed = self.rewrite_failed = False
-        self.saves = self.rewrites = 0
+        self.saves = self.rewrites = self.rewrite_failures = 0
         self.save_took_s = self.rewrite_took_s = -1
         self.keys_loaded = self.keys_expired = 0
         self.base_size = 0
@@ -630,10 +630,12 @@ class Durability:
         except OSError as error:
             log.warning("Rewriting the append only file failed: %s", reason(error))
             self.rewrite_failed = True
+            self.rewrite_failures += 1
             self._next_rewrite_us = self.engine.clock.monotonic_us() + self._rewrite_pause_us
             self._rewrite_pause_us = min(self._rewrite_pause_us * 2, LONGEST_RETRY_US)
         else:
             self.rewrite_failed = False
+            self.rewrite_failures = 0
             self._rewrite_pause_us = RETRY_US
             self.rewrites += 1
             log.info("Background AOF rewrite finished successfully")

@@ -14,6 +14,7 @@ from alcove.engine.context import Context
 from alcove.engine.engine import Engine
 from alcove.engine.session import Session
 from alcove.errors import CommandError
+from alcove.numeric import try_int
 from alcove.persistence import rdb
 from alcove.persistence.aof_folder import AofFolder
 from alcove.persistence.disk import Disk
@@ -47,6 +48,9 @@ class Loader:
         self.keys = 0
         self.expired = 0
         self.commands = 0
+        # When it began, as a Unix time, and what the data took where the snapshot was written; 0 if it does not say.
+        self.began_s = engine.clock.now_us() // 1_000_000
+        self.saved_memory = 0
         self._session = replaying_session(engine)
         self._slice_ends_us = 0
 
@@ -67,6 +71,7 @@ class Loader:
             while self._freeze() and reader.load(self.engine.space, self._between_looks()):
                 if self._slice_is_over():
                     self.loaded_bytes = begun + reader.offset
+                    self.saved_memory = try_int(reader.aux.get(b"used-mem", b"0")) or 0
                     yield
             for library in reader.functions:
                 self._repeat([b"FUNCTION", b"LOAD", b"REPLACE", library], path)

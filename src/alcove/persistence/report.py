@@ -9,12 +9,16 @@ if TYPE_CHECKING:
 
 
 def persistence_section(durability: Durability) -> dict[str, object]:
-    """The fields, in the real server's order and words."""
+    """The fields, in the real server's order and words. Nothing is copied on write where nothing forks."""
     engine = durability.engine
     loader, snapshot, journal = durability.loader, durability.snapshot, durability.journal
     return {
         "loading": int(loader is not None),
         "async_loading": 0,
+        "current_cow_peak": 0,
+        "current_cow_size": 0,
+        "current_cow_size_age": 0,
+        "current_fork_perc": f"{100 * snapshot.saved / max(snapshot.keys, 1):.2f}" if snapshot is not None else "0.00",
         "current_save_keys_processed": snapshot.saved if snapshot is not None else 0,
         "current_save_keys_total": snapshot.keys if snapshot is not None else 0,
         "rdb_changes_since_last_save": durability.changes,
@@ -24,8 +28,9 @@ def persistence_section(durability: Durability) -> dict[str, object]:
         "rdb_last_bgsave_time_sec": durability.save_took_s,
         "rdb_current_bgsave_time_sec": durability.job_seconds() if durability.saving else -1,
         "rdb_saves": durability.saves,
-        "rdb_last_load_keys_loaded": durability.keys_loaded,
+        "rdb_last_cow_size": 0,
         "rdb_last_load_keys_expired": durability.keys_expired,
+        "rdb_last_load_keys_loaded": durability.keys_loaded,
         "aof_enabled": int(engine.config.appendonly),
         "aof_rewrite_in_progress": int(durability.rewriting),
         "aof_rewrite_scheduled": int(durability.rewrite_scheduled),
@@ -33,7 +38,11 @@ def persistence_section(durability: Durability) -> dict[str, object]:
         "aof_current_rewrite_time_sec": durability.job_seconds() if durability.rewriting else -1,
         "aof_last_bgrewrite_status": status(durability.rewrite_failed),
         "aof_rewrites": durability.rewrites,
+        "aof_rewrites_consecutive_failures": durability.rewrite_failures,
         "aof_last_write_status": status(journal is not None and journal.trouble is not None),
+        "aof_last_cow_size": 0,
+        "module_fork_in_progress": 0,
+        "module_fork_last_cow_size": 0,
         **(appended_fields(durability) if journal is not None else {}),
         **(loading_fields(durability) if loader is not None else {}),
     }
@@ -55,11 +64,15 @@ def appended_fields(durability: Durability) -> dict[str, object]:
 def loading_fields(durability: Durability) -> dict[str, object]:
     loader = durability.loader
     assert loader is not None
-    share = 100 * loader.loaded_bytes / max(loader.total_bytes, 1)
+    loaded, total = loader.loaded_bytes, loader.total_bytes
+    now_s = durability.engine.clock.now_us() // 1_000_000
     return {
-        "loading_total_bytes": loader.total_bytes,
-        "loading_loaded_bytes": loader.loaded_bytes,
-        "loading_loaded_perc": f"{share:.2f}",
+        "loading_start_time": loader.began_s,
+        "loading_total_bytes": total,
+        "loading_rdb_used_mem": loader.saved_memory,
+        "loading_loaded_bytes": loaded,
+        "loading_loaded_perc": f"{100 * loaded / max(total, 1):.2f}",
+        "loading_eta_seconds": (now_s - loader.began_s) * (total - loaded) // loaded if loaded else 1,
     }
 
 

@@ -416,6 +416,13 @@ class Loop:
             session.buffers = dict
             connection.socket.close()
 
+    def held_bytes(self) -> int:
+        """What all connections hold: received and not run, and not sent."""
+        held = 0
+        for connection in self.connections.values():
+            held += connection.held_bytes()
+        return held
+
     def settings_changed(self) -> None:
         """CONFIG SET has changed limits of connections."""
         self.agenda.limits_changed(self.engine.config)

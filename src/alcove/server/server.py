@@ -191,6 +191,7 @@ class Server:
         self._others_sooner = engine.on_sooner
         engine.on_sooner = self._sooner
         engine.on_shutdown = self._shutdown
+        engine.client_bytes = self._running_loop.held_bytes
         engine.info_sections["stats"] = self._statistics
         if not self._watching:
             self._watching = True
@@ -202,6 +203,7 @@ class Server:
         if engine.on_sooner == self._sooner:
             engine.on_sooner = self._others_sooner
         engine.on_shutdown = None
+        engine.client_bytes = int
         del engine.info_sections["stats"]
 
     def _sooner(self) -> None:
