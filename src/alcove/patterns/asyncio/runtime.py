@@ -11,10 +11,14 @@ import time
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeVar, cast
 
+from alcove.patterns.core.errors import InvalidArgument
+
 T = TypeVar("T")
 
 Event = asyncio.Event
 Lock = asyncio.Lock
+# What ends a function that runs beside its owner, when its task is cancelled.
+Cancelled = asyncio.CancelledError
 monotonic = time.monotonic
 
 
@@ -40,6 +44,11 @@ async def happened(event: Event, timeout: float | None = None) -> bool:
         return False
 
 
+def current() -> object:
+    """The task that asks, or None outside of one. It can be referred to weakly."""
+    return asyncio.current_task()
+
+
 class Task:
     """Something that runs beside its owner."""
 
@@ -53,7 +62,7 @@ class Task:
         return self._task.done()
 
     def cancel(self) -> None:
-        """Asks it to stop: a task is cancelled. A thread cannot be: it has to look at an event of its owner's."""
+        """Asks it to stop. A task ends where it waits, a thread at its next `sleep`, if not before it began."""
         self._task.cancel()
 
     async def join(self) -> None:
@@ -63,6 +72,44 @@ class Task:
             raise error
 
 
-def spawn(name: str, function: Callable[..., Coroutine[Any, Any, Any]], *args: Any) -> Task:
-    """Runs a function beside the caller."""
-    return Task(asyncio.create_task(function(*args), name=name))
+def spawn(name: str, function: Callable[..., Coroutine[Any, Any, Any]], *args: Any, after: float = 0.0) -> Task:
+    """Runs a function beside the caller, beginning in `after` seconds.
+
+    Until then it costs little: so whatever is rarely needed in the end may be asked for beforehand, and cancelled.
+    """
+    running = _later(after, function, args) if after > 0 else function(*args)
+    return Task(asyncio.create_task(running, name=name))
+
+
+async def _later(after: float, function: Callable[..., Coroutine[Any, Any, Any]], args: tuple[Any, ...]) -> None:
+    await asyncio.sleep(after)
+    await function(*args)
+
+
+class Interruption:
+    """Ends what the task that makes it is doing, from outside; threads cannot have that.
+
+    Whoever made it asks in the end by `caused` whether an exception that came up is this one, and raises another.
+    """
+
+    __slots__ = ("_before", "_sent", "_task")
+
+    def __init__(self) -> None:
+        task = asyncio.current_task()
+        if task is None:
+            raise InvalidArgument("only within a task is there something to cancel")
+        self._task = task
+        # Somebody else may cancel the task as well: that is not taken back.
+        self._before = task.cancelling()
+        self._sent = False
+
+    def send(self) -> None:
+        self._sent = True
+        self._task.cancel()
+
+    def caused(self, error: BaseException | None) -> bool:
+        """Whether nothing else led to this exception. The task counts as not cancelled by us any more."""
+        if not self._sent:
+            return False
+        self._sent = False
+        return self._task.uncancel() <= self._before and isinstance(error, asyncio.CancelledError)

@@ -5,17 +5,33 @@ The two files are written by hand and have the same names, so that a pattern is 
 
 from __future__ import annotations
 
+import heapq
+import itertools
+import os
 import threading
 import time
 from collections.abc import Callable
 from typing import Any, TypeVar
+
+from alcove.patterns.core.errors import InvalidArgument
 
 T = TypeVar("T")
 
 Event = threading.Event
 Lock = threading.Lock
 monotonic = time.monotonic
-sleep = time.sleep
+
+
+class Cancelled(BaseException):
+    """What ends a function that runs beside its owner, when its task is cancelled."""
+
+
+def sleep(seconds: float) -> None:
+    task: Task | None = getattr(_running, "task", None)
+    if task is None:
+        time.sleep(seconds)
+    else:
+        task._sleep(seconds)
 
 
 def result_of(value: T) -> T:
@@ -28,38 +44,156 @@ def happened(event: Event, timeout: float | None = None) -> bool:
     return event.wait(timeout)
 
 
+def current() -> object:
+    """The thread that asks. It can be referred to weakly."""
+    return threading.current_thread()
+
+
 class Task:
     """Something that runs beside its owner."""
 
-    __slots__ = ("_error", "_thread")
+    __slots__ = ("_cancelled", "_error", "_name", "_over", "_work")
 
     def __init__(self, name: str, function: Callable[..., Any], args: tuple[Any, ...]) -> None:
+        self._name = name
+        # None when it has begun, or never will.
+        self._work: tuple[Callable[..., Any], tuple[Any, ...]] | None = (function, args)
         self._error: BaseException | None = None
-        # A daemon, so that a program can end although its owner was not closed.
-        self._thread = threading.Thread(target=self._run, args=(function, args), name=name, daemon=True)
-        self._thread.start()
+        self._cancelled = threading.Event()
+        self._over = threading.Event()
 
-    def _run(self, function: Callable[..., Any], args: tuple[Any, ...]) -> None:
+    def _begin(self) -> None:
+        # A daemon, so that a program can end although its owner was not closed.
+        thread = threading.Thread(target=self._run, name=self._name, daemon=True)
+        try:
+            thread.start()
+        except RuntimeError as error:
+            # There are too many threads, or the program is ending.
+            self._error = error
+            self._over.set()
+
+    def _run(self) -> None:
+        work, self._work = self._work, None
+        if work is None:
+            return
+        function, args = work
+        _running.task = self
         try:
             function(*args)
+        except Cancelled:
+            # Its end is what was asked for.
+            pass
         except BaseException as error:
             self._error = error
+        finally:
+            self._over.set()
+
+    def _sleep(self, seconds: float) -> None:
+        if self._cancelled.wait(seconds):
+            raise Cancelled
 
     @property
     def done(self) -> bool:
-        return not self._thread.is_alive()
+        return self._over.is_set()
 
     def cancel(self) -> None:
-        """Asks it to stop: a task is cancelled. A thread cannot be: it has to look at an event of its owner's."""
+        """Asks it to stop. A task ends where it waits, a thread at its next `sleep`, if not before it began."""
+        self._cancelled.set()
+        work, self._work = self._work, None
+        if work is not None:
+            self._over.set()
+            _alarms.forget()
 
     def join(self) -> None:
-        """Waits for its end. What it raised is raised here."""
-        self._thread.join()
+        """Waits for its end. What it raised is raised here; that it was cancelled is not."""
+        self._over.wait()
         if self._error is not None:
             error, self._error = self._error, None
             raise error
 
 
-def spawn(name: str, function: Callable[..., Any], *args: Any) -> Task:
-    """Runs a function beside the caller."""
-    return Task(name, function, args)
+class _Alarms:
+    """One thread that begins tasks at their times, however many there are."""
+
+    # Below this many, tasks that were cancelled stay until their time has come.
+    FEW = 1000
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._heap: list[tuple[float, int, Task]] = []
+        self._numbers = itertools.count()
+        self._cancelled = 0
+        self._thread: threading.Thread | None = None
+
+    def add(self, due: float, task: Task) -> None:
+        with self._changed:
+            heapq.heappush(self._heap, (due, next(self._numbers), task))
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="alcove alarms", daemon=True)
+                self._thread.start()
+            elif self._heap[0][2] is task:
+                self._changed.notify()
+
+    def forget(self) -> None:
+        """A task was cancelled: when most were, they are removed."""
+        with self._changed:
+            self._cancelled += 1
+            if self._cancelled > self.FEW and self._cancelled > len(self._heap) // 2:
+                self._heap = [entry for entry in self._heap if not entry[2].done]
+                heapq.heapify(self._heap)
+                self._cancelled = 0
+
+    def _run(self) -> None:
+        while True:
+            with self._changed:
+                while not (self._heap and self._heap[0][0] <= monotonic()):
+                    self._changed.wait(self._heap[0][0] - monotonic() if self._heap else None)
+                    while self._heap and self._heap[0][2].done:
+                        heapq.heappop(self._heap)
+                _, _, task = heapq.heappop(self._heap)
+            if not task.done:
+                task._begin()
+
+
+_running = threading.local()
+_alarms = _Alarms()
+
+
+def _begin_anew() -> None:
+    """In the child of a fork there is no thread but the one that forked."""
+    global _alarms  # noqa: PLW0603
+    _alarms = _Alarms()
+
+
+os.register_at_fork(after_in_child=_begin_anew)
+
+
+def spawn(name: str, function: Callable[..., Any], *args: Any, after: float = 0.0) -> Task:
+    """Runs a function beside the caller, beginning in `after` seconds.
+
+    Until then it costs little: so whatever is rarely needed in the end may be asked for beforehand, and cancelled.
+    """
+    task = Task(name, function, args)
+    if after > 0:
+        _alarms.add(monotonic() + after, task)
+    else:
+        task._begin()
+    return task
+
+
+class Interruption:
+    """Ends what the task that makes it is doing, from outside; threads cannot have that.
+
+    Whoever made it asks in the end by `caused` whether an exception that came up is this one, and raises another.
+    """
+
+    __slots__ = ()
+
+    def __init__(self) -> None:
+        raise InvalidArgument("a thread cannot be cancelled from outside: give a function, or use asyncio")
+
+    def send(self) -> None: ...
+
+    def caused(self, error: BaseException | None) -> bool:
+        """Whether nothing else led to this exception. The task counts as not cancelled by us any more."""
+        return False
