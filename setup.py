@@ -67,6 +67,7 @@ COMPILED = [
     "alcove.engine.tracking",
     "alcove.integers",
     "alcove.numeric",
+    "alcove.persistence.journal",
     "alcove.persistence.rdb",
     "alcove.persistence.records",
     "alcove.protocol.output",

@@ -13,6 +13,7 @@ from alcove.engine.tracking cimport Tracking
 
 cdef object _CommandError, _Push, _Replies, _Wait
 cdef int IN_MULTI, MONITOR, MUTED, NO_TOUCH, SUBSCRIBER, UNAUTHENTICATED
+cdef long long NEVER_MS, NEVER_US, LOOK_EVERY_US, SLICE_US, SYNC_MS
 cdef int GATE_BUSY, GATE_LOADING, GATE_MAXMEMORY, GATE_MISCONF
 cdef unsigned long long ADMIN, ALLOW_BUSY, DENYOOM, FAST, LOADING, NO_AUTH, NO_MULTI, READONLY, SKIP_MONITOR, SKIP_SLOWLOG, WRITE
 
@@ -43,6 +44,8 @@ cdef class Engine:
     cdef public bint active_expire
     cdef bint latency_tracking
     cdef long long notable_us
+    cdef bint _unseen
+    cdef long long _look_us, _due_us, _slice_ends_us
     cdef list _departed
     cdef list _deadlines
     cdef long long _deadline_number
@@ -53,6 +56,12 @@ cdef class Engine:
     cpdef enter(self)
     @cython.locals(position="long long", sooner=bint)
     cpdef object leave(self, bint settle=*)
+    @cython.locals(space=Keyspace, now_us="long long", due_us="long long", idle_us="long long")
+    cpdef long long tick(self) except -2
+    cpdef bint _in_time(self) except -1
+    cdef long long _keep_house(self, long long started_us) except -2
+    @cython.locals(deadline_ms="long long", idle_us="long long", wait_us="long long")
+    cdef long long _idle_us(self, long long now_us) except -2
     @cython.locals(command=Command, space=Keyspace, count=Py_ssize_t)
     cpdef object call(self, Session session, list argv)
     @cython.locals(space=Keyspace, context=Context, started_us="long long", dirty="long long", elapsed_us="long long")

@@ -84,6 +84,9 @@ log = logging.getLogger(__name__)
 SLICE_US = 1000
 # When housekeeping comes at the latest to see what has become of effects that were written.
 SYNC_MS = 1000
+# How long housekeeping leaves alone what is not due, lest the machine's clock was set; and later than any time.
+LOOK_EVERY_US = 100_000
+NEVER_US = 2**62
 
 # C variables of the compiled build, which asks for them in every command.
 _CommandError = CommandError
@@ -163,6 +166,11 @@ class Engine:
         self.active_expire = True
         self.closed: str | None = None
         self._departed: list[Session] = []
+        # Whether housekeeping was wanted sooner since it looked at everything; when it does so again, when it has
+        # something to do, and when the slice in work ends, on the monotonic clock.
+        self._unseen = True
+        self._look_us = self._due_us = 0
+        self._slice_ends_us = 0
         # Waits with a deadline, soonest first; the number keeps their order when deadlines are equal.
         self._deadlines: list[tuple[int, int, Wait]] = []
         self._deadline_number = 0
@@ -302,12 +310,14 @@ class Engine:
                 unsafe = journal.flush()
                 if settle and unsafe is None and (journal.always or journal.held):
                     position = journal.position
-                self.space.wake_by(self.now_us // 1000 + SYNC_MS)
+                if journal.everysec or journal.held:
+                    self.space.wake_by(self.now_us // 1000 + SYNC_MS)
             elif journal is not None and settle and journal.always and journal.synced < journal.appended:
                 # Others wait for the disk, and this turn may have seen what they wrote.
                 position = 0 if journal.trouble is not None else journal.position
             sooner = self.space.sooner
             self.space.sooner = False
+            self._unseen = self._unseen or sooner
         finally:
             self.lock.release()
         if position:
@@ -719,13 +729,36 @@ class Engine:
 
         Answers after how many microseconds it wants to be called again at the latest: 0 at once, -1 never.
         """
-        started_us = self.clock.monotonic_us()
         if self.gate & GATE_BUSY:
             return SLICE_US
+        space = self.space
+        now_us = self.clock.monotonic_us()
+        self._slice_ends_us = now_us + SLICE_US
+        if self._unseen or space.sooner or now_us >= self._look_us:
+            idle_us = self._keep_house(now_us)
+            self._unseen = space.sooner = False
+            self._due_us = NEVER_US if idle_us < 0 else now_us + idle_us
+            self._look_us = min(self._due_us, now_us + LOOK_EVERY_US)
+        due_us = self._due_us
+        for chore in self.chores:
+            idle_us = chore(self._in_time)
+            if 0 <= idle_us < due_us - now_us:
+                due_us = now_us + idle_us
+        if space.ready:
+            self._serve_ready()
+        if due_us == NEVER_US:
+            space.wake_ms = NEVER_MS
+            return -1
+        space.wake_ms = (self.now_us + due_us - now_us) // 1000
+        return due_us - now_us
 
-        def in_time() -> bool:
-            return self.clock.monotonic_us() - started_us < SLICE_US
+    def _in_time(self) -> bool:
+        """Whether the slice of housekeeping in work may go on."""
+        return self.clock.monotonic_us() < self._slice_ends_us
 
+    def _keep_house(self, started_us: int) -> int:
+        """Sees to all but the chores; after how many microseconds there is something to do again, -1 for never."""
+        in_time = self._in_time
         self.now_us = self.clock.now_us()
         self.peak_used = max(self.peak_used, self.space.used)
         done = True
@@ -738,22 +771,17 @@ class Engine:
                 done = self.eviction.go_on(SLICE_US) and done
             self._commit_singly()
             done = self._run_slices(in_time) and done
-        done = self.space.bury(in_time) and done
-        chores_us = [chore(in_time) for chore in self.chores]
         if self.space.ready:
             self._serve_ready()
-        idle_us = self._idle_us(started_us, chores_us) if done else 0
-        self.space.wake_ms = NEVER_MS if idle_us < 0 else (self.now_us + idle_us) // 1000
-        self.space.sooner = False
-        return idle_us
+        done = self.space.bury(in_time) and done
+        return self._idle_us(started_us) if done else 0
 
-    def _idle_us(self, now_us: int, chores_us: list[int]) -> int:
+    def _idle_us(self, now_us: int) -> int:
         """After how many microseconds there is something to do again; -1 for never."""
-        idle_us = min((chore_us for chore_us in chores_us if chore_us >= 0), default=-1)
+        idle_us = -1
         deadline_ms = self.space.next_deadline() if self.active_expire else 0
         if deadline_ms:
-            expiry_us = max(deadline_ms * 1000 - self.now_us, 0)
-            idle_us = expiry_us if idle_us < 0 else min(idle_us, expiry_us)
+            idle_us = max(deadline_ms * 1000 - self.now_us, 0)
         while self._deadlines and self._deadlines[0][2].done:
             heapq.heappop(self._deadlines)
         if self._deadlines:

@@ -24,9 +24,10 @@ class Sink(Protocol):
 class Journal(Sink, Protocol):
     """The sink that has to have every effect before a turn's commands are answered: the append-only file."""
 
-    # Whether effects were committed since the last flush; and whether answers wait for the disk.
+    # Whether effects were committed since the last flush; whether answers wait for the disk, or housekeeping syncs.
     pending: bool
     always: bool
+    everysec: bool
     # Whether what is committed is held back until the disk has what was written before.
     held: bool
     # The places in the file behind what the system has, and behind what the disk has.

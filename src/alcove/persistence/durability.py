@@ -46,6 +46,9 @@ RETRY_US: Final = 1_000_000
 LONGEST_RETRY_US: Final = 60_000_000
 # After a snapshot has failed the save points wait so long.
 SAVE_RETRY_US: Final = 5_000_000
+# How long a save point, or the file's growth, may be overlooked; and later than any time.
+LOOK_EVERY_US: Final = 100_000
+NEVER_US: Final = 1 << 62
 
 # A job yields None to go on soon, or what it waits for.
 Job = Generator["Future[Any] | None", None, None]
@@ -71,6 +74,8 @@ class Durability:
         self._in_time: Callable[[], bool] = always
         self._sync: Future[Any] | None = None
         self._next_sync_us = self._next_retry_us = self._next_save_us = self._next_rewrite_us = 0
+        # Until when nothing has to be looked at unless there is news of the journal, and when something is due.
+        self._look_us = self._due_us = 0
         self._rewrite_pause_us = RETRY_US
         self._folder: AofFolder | None = None
         # Where WAITAOF waits, and what had been synced when it was asked last.
@@ -283,6 +288,7 @@ class Durability:
     def _use(self, journal: Journal) -> None:
         self.journal = journal
         self._synced_seen = 0
+        journal.on_synced = told_while_alive(weakref.WeakMethod(self._tell_synced))
         self._policy_changed()
         self._open.insert(0, journal)
         self.engine.journal = journal
@@ -305,6 +311,7 @@ class Durability:
     # Changes of the configuration
 
     def _appendonly_changed(self) -> None:
+        self._look_us = 0
         if self.engine.config.appendonly:
             if self.journal is None:
                 self._take_file()
@@ -358,13 +365,16 @@ class Durability:
         self._file_is_ours = False
 
     def _save_changed(self) -> None:
+        self._look_us = 0
         self._watch_trouble()
         if self.engine.config.save:
             self.engine.space.sooner = True
 
     def _policy_changed(self) -> None:
+        self._look_us = 0
         if self.journal is not None:
             self.journal.always = self._is_always
+            self.journal.everysec = self.engine.config.appendfsync == "everysec"
             clock = self.engine.clock
             stamped = self.engine.config.aof_timestamp_enabled
             self.journal.now_s = (lambda: clock.now_us() // 1_000_000) if stamped else None
@@ -374,7 +384,31 @@ class Durability:
     def work(self, in_time: Callable[[], bool]) -> int:
         """The engine's chore: syncs, retries, and the job in work."""
         now_us = self.engine.clock.monotonic_us()
-        self._in_time = in_time
+        if not self._is_quiet(now_us):
+            self._in_time = in_time
+            idle_us = self._look(now_us)
+            self._due_us = NEVER_US if idle_us < 0 else now_us + idle_us
+            self._look_us = min(self._due_us, now_us + LOOK_EVERY_US)
+        return self._due_us - now_us if self._due_us < NEVER_US else -1
+
+    def _is_quiet(self, now_us: int) -> bool:
+        """Whether all is as it was at the last look, which is asked in every turn."""
+        if now_us >= self._look_us or self._job is not None:
+            return False
+        journal = self.journal
+        if journal is None:
+            return True
+        if journal.write_error is not None or journal.sync_error is not None or journal.held:
+            return False
+        if not journal.pending and journal.position > journal.appended:
+            # It was held until now.
+            return False
+        if self.waiting_room.waiting and journal.synced > self._synced_seen:
+            return False
+        return not journal.everysec or journal.synced == journal.appended or self._due_us < NEVER_US
+
+    def _look(self, now_us: int) -> int:
+        """Sees to all there is; how long it can be left alone then."""
         idle_us = self._keep_journal(now_us)
         self._watch_trouble()
         if self._job is None:
@@ -400,7 +434,7 @@ class Durability:
             return RETRY_US
         if journal.appended == journal.synced or journal.sync_error is not None:
             return -1
-        if self.engine.config.appendfsync == "no" or (self._sync is not None and not self._sync.done()):
+        if not journal.everysec or (self._sync is not None and not self._sync.done()):
             return -1
         if now_us < self._next_sync_us:
             return self._next_sync_us - now_us
@@ -412,6 +446,11 @@ class Durability:
 
     def _wake(self, future: Future[Any]) -> None:
         self.engine.on_sooner()
+
+    def _tell_synced(self) -> None:
+        """Has housekeeping serve those who wait for the disk, if there are any."""
+        if self.waiting_room.waiting:
+            self.engine.on_sooner()
 
     def _watch_trouble(self) -> None:
         """Has writes refused while they cannot be kept."""
@@ -752,6 +791,17 @@ def sooner(first_us: int, second_us: int) -> int:
     if first_us < 0 or second_us < 0:
         return max(first_us, second_us)
     return min(first_us, second_us)
+
+
+def told_while_alive(method: weakref.WeakMethod[Callable[[], None]]) -> Callable[[], None]:
+    """A hook for what is still open when an engine goes, and must not keep it."""
+
+    def tell() -> None:
+        alive = method()
+        if alive is not None:
+            alive()
+
+    return tell
 
 
 def always() -> bool:

@@ -19,6 +19,7 @@ from collections.abc import Callable
 from threading import Condition
 from typing import Final
 
+from alcove.engine.session import do_nothing
 from alcove.errors import CommandError, aof_write_failed
 from alcove.persistence.disk import File
 from alcove.persistence.records import RecordWriter
@@ -35,8 +36,9 @@ class Journal:
     def __init__(self, file: File, always: bool) -> None:
         self._file = file
         self._records = RecordWriter()
-        # Whether answers wait for the disk.
+        # Whether answers wait for the disk; or housekeeping is to sync once a second.
         self.always = always
+        self.everysec = not always
         # Whether notes of the time are written, and where the time comes from.
         self.now_s: Callable[[], int] | None = None
         # Whether effects were committed since the last flush.
@@ -58,6 +60,8 @@ class Journal:
         self._replaced: list[File] = []
         # Whether effects are kept here until the increment before is on the disk or obsolete.
         self.held = False
+        # Called, with `_turn` taken, when more is on the disk.
+        self.on_synced: Callable[[], None] = do_nothing
 
     @property
     def path(self) -> str:
@@ -160,6 +164,7 @@ class Journal:
                 self._records.out.consume(known)
                 self.appended = position
             self.synced = max(self.synced, position)
+            self.on_synced()
             if self._failed is not self._file:
                 self.sync_error = self._failed = None
             for old in self._replaced:
@@ -216,6 +221,7 @@ class Journal:
         self._let_go(files[:-1], synced)
         if failure is None:
             self.synced = max(self.synced, target)
+            self.on_synced()
         elif files[synced] is self._file or files[synced] in self._replaced:
             log.warning("Error syncing the AOF file: %s", reason(failure))
             self.sync_error, self._failed = failure, files[synced]

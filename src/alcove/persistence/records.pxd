@@ -1,19 +1,19 @@
 cimport cython
 
 from alcove.protocol.output cimport OutputBuffer
-from alcove.protocol.writer cimport ReplyWriter
 
 cdef Py_ssize_t _CHUNK, _LONGEST_LINE, _MOST_DIGITS
 
 cdef class RecordWriter:
     cdef readonly OutputBuffer out
-    cdef ReplyWriter _writer
     cdef public int database
     cdef long long _stamped_s
 
-    @cython.locals(number=int, argv=list)
+    @cython.locals(number=int, argv=list, whole=bint)
     cpdef add(self, list batch)
     cdef _select(self, int number)
+    @cython.locals(out=OutputBuffer)
+    cdef _write(self, list argv)
 
 cdef class RecordReader:
     cdef object _file

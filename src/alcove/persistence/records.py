@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import BinaryIO, Final
 
 from alcove.protocol.output import OutputBuffer
-from alcove.protocol.writer import ReplyWriter
 
 # How much of a file is read at a time.
 _CHUNK: Final = 1 << 20
@@ -24,7 +23,6 @@ class RecordWriter:
 
     def __init__(self) -> None:
         self.out = OutputBuffer()
-        self._writer = ReplyWriter(self.out)
         # The database that whoever reads the file has selected by now; -1 for none.
         self.database = -1
         self._stamped_s = 0
@@ -34,17 +32,23 @@ class RecordWriter:
         whole = len(batch) > 1
         if whole:
             self._select(batch[0][0])
-            self._writer.write([b"MULTI"])
+            self._write([b"MULTI"])
         for number, argv in batch:
             self._select(number)
-            self._writer.write(argv)
+            self._write(argv)
         if whole:
-            self._writer.write([b"EXEC"])
+            self._write([b"EXEC"])
 
     def _select(self, number: int) -> None:
         if number != self.database:
-            self._writer.write([b"SELECT", b"%d" % number])
+            self._write([b"SELECT", b"%d" % number])
             self.database = number
+
+    def _write(self, argv: list[bytes]) -> None:
+        out = self.out
+        out.header(b"*", len(argv))
+        for argument in argv:
+            out.bulk(argument)
 
     def stamp(self, now_s: int) -> None:
         """A note of the time, once a second."""

@@ -1,0 +1,20 @@
+cimport cython
+
+from alcove.persistence.records cimport RecordWriter
+from alcove.protocol.output cimport OutputBuffer
+
+cdef Py_ssize_t _PIECE
+
+cdef class Journal:
+    cdef object _file, _turn, _failed
+    cdef RecordWriter _records
+    cdef public bint always, everysec, pending, held
+    cdef public object now_s, on_synced
+    cdef public long long appended, synced
+    cdef public object write_error, sync_error
+    cdef long long _cut_to
+    cdef list _syncing, _replaced
+
+    cpdef commit(self, list batch)
+    @cython.locals(out=OutputBuffer, piece=bytes)
+    cpdef object flush(self)
