@@ -26,6 +26,7 @@ from alcove.engine.conf_file import load_options
 from alcove.engine.config import Config
 from alcove.engine.engine import Engine
 from alcove.engine.settings import Settings
+from alcove.persistence.disk import Disk
 from alcove.persistence.durability import Durability
 
 # What redis-py's clients are told of their connections; the rest of what they take is about networks.
@@ -198,7 +199,7 @@ def engine_in(path: str, fsync: str | None, config: Mapping[str, object] | None,
             if fsync is not None and fsync != engine.config.appendfsync:
                 raise TypeError(f"the folder {path} is open with fsync={engine.config.appendfsync!r} already")
             return engine
-        os.makedirs(folder, exist_ok=True)
+        Disk().make_folder(folder)
         settings = Config()
         settings.put(Settings.save, ())
         settings.put(Settings.appendonly, True)

@@ -20,7 +20,9 @@ class AofFolder:
         self.folder = folder
         # The directive appendfilename.
         self.stem = stem
+        # What the manifest says, once it was read or written: before that nothing may be put in its place.
         self.manifest = Manifest()
+        self.known = False
 
     def path(self, part: Part) -> str:
         return os.path.join(self.folder, part.name)
@@ -32,6 +34,7 @@ class AofFolder:
     def read(self) -> bool:
         """Reads the manifest: whether it names files to be read. Raises `BadManifest`, also when one is missing."""
         if not self._disk.exists(self.manifest_path):
+            self.known = True
             return False
         with self._disk.open(self.manifest_path) as file:
             self.manifest = manifests.parse(file.read())
@@ -39,6 +42,7 @@ class AofFolder:
         for part in self.manifest.parts():
             if not self._disk.exists(self.path(part)):
                 raise manifests.BadManifest(f"the AOF file {part.name} named by the manifest doesn't exist")
+        self.known = True
         return bool(self.manifest.parts())
 
     def adopt_old_style(self, path: str) -> None:
@@ -73,6 +77,8 @@ class AofFolder:
         """A new increment that the manifest names already: what is written to it is found after a crash."""
         manifest, file = self.new_increment()
         try:
+            # The manifest must not name a file whose name the disk does not have.
+            self._disk.sync_folder(self.folder)
             self._put(manifest)
         except OSError:
             file.close()
@@ -82,7 +88,6 @@ class AofFolder:
     def replace_base(self, temporary: str, base: Part, increments: Manifest, from_increment: int) -> None:
         """Makes a finished file the base in place of all before an increment; and removes what it replaces."""
         self._disk.rename(temporary, self.path(base))
-        # The manifest must not name a file whose name the disk does not have.
         self._disk.sync_folder(self.folder)
         self._put(increments.rewritten(base, from_increment))
 
@@ -105,6 +110,17 @@ class AofFolder:
         self._put(self.manifest.given_up())
         self.remove_history()
 
+    def sync(self) -> None:
+        """Returns when all that is there is on the disk: a process that was killed has left it to the system."""
+        for part in self.manifest.parts():
+            file = self._disk.append(self.path(part))
+            try:
+                file.sync()
+            finally:
+                file.close()
+        self._disk.sync_folder(self.folder)
+        self._disk.sync_folder(os.path.dirname(self.folder))
+
     def remove_leftovers(self) -> list[str]:
         """Deletes temporary files of rewrites that never ended; their names."""
         names = [name for name in self._disk.names(self.folder) if name.startswith("temp-") or name.endswith(".tmp")]
@@ -125,3 +141,4 @@ class AofFolder:
         self._make_folder()
         replace_file(self._disk, self.manifest_path, manifest.encode())
         self.manifest = manifest
+        self.known = True

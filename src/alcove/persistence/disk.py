@@ -46,8 +46,12 @@ class Disk:
             return []
 
     def make_folder(self, path: str) -> None:
-        """Makes a folder, with those it is in, unless it is there."""
-        os.makedirs(path, exist_ok=True)
+        """Makes a folder, with those it is in, unless it is there. Those that are new are on the disk then."""
+        above = os.path.dirname(os.path.abspath(path))
+        if not os.path.isdir(path):
+            self.make_folder(above)
+            os.makedirs(path, exist_ok=True)
+            self.sync_folder(above)
 
     def create(self, path: str) -> File:
         """A file for writing, empty whatever was there."""

@@ -36,7 +36,7 @@ from alcove.persistence.disk import Disk, File
 from alcove.persistence.folder_lock import LOCK_NAME, FolderLock
 from alcove.persistence.journal import Journal, reason
 from alcove.persistence.loading import CannotLoad, Loader
-from alcove.persistence.manifest import BadManifest, Manifest
+from alcove.persistence.manifest import BadManifest, Manifest, Part
 from alcove.persistence.recorders import CommandRecorder, rdb_recorder
 from alcove.persistence.report import persistence_section
 
@@ -226,8 +226,8 @@ class Durability:
         engine.gate |= GATE_LOADING
         began = time.monotonic()
         loader = self.loader = Loader(engine, self.disk)
-        self._remove_leftovers()
         try:
+            self._remove_leftovers()
             if engine.config.appendonly:
                 yield from self._load_append_only(loader)
             elif self.disk.exists(self.snapshot_path):
@@ -269,14 +269,15 @@ class Durability:
             for name in folder.remove_leftovers():
                 log.info("Removed %s, which a rewrite has left", name)
             yield from self._slowly(loader.append_only_file(folder))
-            folder.remove_history()
+            yield from self._in_background(folder.sync)
+            self._remove_history()
             self._older_size = folder.size()
             self._use(Journal(folder.open_last(), self._is_always))
             assert self.journal is not None
             self._older_size -= self.journal.size
             self.base_size = self.aof_size()
             return
-        folder.remove_history()
+        self._remove_history()
         if self.disk.exists(self.snapshot_path):
             log.warning("There is no append only file yet: it begins with the snapshot %s", self.snapshot_path)
             yield from self._slowly(loader.snapshot(self.snapshot_path))
@@ -666,7 +667,7 @@ class Durability:
         began = time.monotonic()
         try:
             yield from self._write_base()
-        except OSError as error:
+        except (BadManifest, OSError) as error:
             log.warning("Rewriting the append only file failed: %s", reason(error))
             self.rewrite_failed = True
             self.rewrite_failures += 1
@@ -693,7 +694,7 @@ class Durability:
         record = self._as_rdb(aof_base=True) if form == "rdb" else self._as_commands
         try:
             yield from self._write_snapshot(temporary, record)
-            yield from self._in_background(folder.replace_base, temporary, base, increments, first)
+            yield from self._in_background(self._replace_base, temporary, base, increments, first)
         except BaseException:
             if begins:
                 # No manifest names the increment: what it holds would never be read.
@@ -702,13 +703,30 @@ class Durability:
         if self.journal is not None:
             self.journal.renewed(appended)
         if not config.aof_disable_auto_gc:
-            yield from self._in_background(folder.remove_history)
+            yield from self._in_background(self._remove_history)
         self._older_size = self.disk.size(folder.path(base))
         self.base_size = self.aof_size()
+
+    def _replace_base(self, temporary: str, base: Part, increments: Manifest, first: int) -> None:
+        try:
+            self.folder.replace_base(temporary, base, increments, first)
+        except OSError:
+            if self.disk.exists(temporary):
+                self.disk.remove(temporary)
+            raise
+
+    def _remove_history(self) -> None:
+        """Deletes the files that a rewrite has replaced; if that fails, the next one or the next start tries again."""
+        try:
+            self.folder.remove_history()
+        except OSError as error:
+            log.warning("Files of the append only file that are not in use stay: %s", reason(error))
 
     def _next_increment(self) -> Generator[Future[Any], None, tuple[Manifest, int, int]]:
         """Has effects go to a new increment from now on: the manifest with it, what was appended before, its number."""
         folder = self.folder
+        if not folder.known:
+            yield from self._in_background(folder.read)
         if not self.engine.config.appendonly:
             return folder.manifest, 0, last_number(folder.manifest) + 1
         if self.journal is None:

@@ -19,6 +19,7 @@ from alcove.persistence import rdb
 from alcove.persistence.aof_folder import AofFolder
 from alcove.persistence.disk import Disk
 from alcove.persistence.records import Damaged, RecordReader
+from alcove.persistence.repair import keep_tail
 
 # How long one slice of loading takes: who asks meanwhile is told so often that it goes on.
 SLICE_US: Final = 10_000
@@ -26,6 +27,9 @@ SLICE_US: Final = 10_000
 BETWEEN_LOOKS: Final = 64
 # How much of a damaged end is looked at a time.
 _TAIL_PIECE: Final = 1 << 16
+# The least that a disk writes, and how much a power cut may have torn: more than is written between two syncs.
+BLOCK: Final = 512
+MOST_TORN: Final = 64 << 20
 REPAIR: Final = "Make a backup of the folder, then use `alcove check --fix` on it."
 
 log = logging.getLogger(__name__)
@@ -84,15 +88,14 @@ class Loader:
     # An append-only file
 
     def append_only_file(self, folder: AofFolder) -> Iterator[None]:
-        """The parts that the manifest names. The end of the last one may be damaged: it is cut then."""
+        """The parts that the manifest names. The end of the last one, but for empty ones, may be damaged: it is cut."""
         self.total_bytes = folder.size()
-        parts = folder.manifest.parts()
-        for part in parts:
-            path = folder.path(part)
+        paths = [folder.path(part) for part in folder.manifest.parts()]
+        for place, path in enumerate(paths):
             try:
                 yield from self._part(path)
             except Damaged as damage:
-                if part is not parts[-1]:
+                if any(map(self.disk.size, paths[place + 1 :])):
                     raise CannotLoad(f"{path}: {damage}, and it is not the last part. {REPAIR}") from damage
                 self._mend(path, damage)
 
@@ -138,7 +141,7 @@ class Loader:
                     self.loaded_bytes = begun + reader.offset
                     yield
         except Damaged as damage:
-            raise damage if transaction is None else Damaged(whole, damage.truncated) from None
+            raise damage if transaction is None else Damaged(whole, damage.truncated, damage.at) from None
 
     def _repeat(self, argv: list[bytes], path: str) -> None:
         """One effect, past all gates: it was admitted when it was recorded."""
@@ -155,41 +158,43 @@ class Loader:
     def _mend(self, path: str, damage: Damaged) -> None:
         """Cuts the end that is no whole command; says so. What is cut is kept beside if it may be more than a piece."""
         config = self.engine.config
-        size = self.disk.size(path)
-        lost = size - damage.offset
-        torn = damage.truncated or self._is_blank(path, damage.offset)
+        lost = self.disk.size(path) - damage.offset
+        torn = damage.truncated or (lost <= MOST_TORN and self._is_hole(path, damage.at))
         if torn and not config.aof_load_truncated:
             raise CannotLoad(f"{path}: {damage}. Set aof-load-truncated to yes to have its end cut. {REPAIR}")
         if not torn and lost > config.aof_load_corrupt_tail_max_size:
             raise CannotLoad(
                 f"{path}: {damage}, {lost} bytes before its end, more than aof-load-corrupt-tail-max-size. {REPAIR}"
             )
-        if not torn:
-            self._keep_aside(path, damage.offset)
+        if not damage.truncated and not self._is_blank(path, damage.offset):
+            log.warning("What is cut is kept in %s", keep_tail(self.disk, path, damage.offset))
         log.warning("%s: %s; cutting the %d bytes from there to its end", path, damage, lost)
         self.disk.truncate(path, damage.offset)
         self.loaded_bytes = self.total_bytes
 
+    def _is_hole(self, path: str, at: int) -> bool:
+        """Whether a byte is a zero, followed by others up to the end of a block of the disk.
+
+        That is what a power cut leaves of blocks that were still to be written; later ones may be there.
+        """
+        end = at
+        with self.disk.open(path) as file:
+            file.seek(at)
+            while piece := file.read(_TAIL_PIECE):
+                left = len(piece.lstrip(b"\0"))
+                end += len(piece) - left
+                if left:
+                    return end > at and end % BLOCK == 0
+        return True
+
     def _is_blank(self, path: str, offset: int) -> bool:
-        """Whether a file holds nothing but zeros from there on, as after a power cut."""
+        """Whether a file holds nothing but zeros from there on: what had grown is there, what was written is not."""
         with self.disk.open(path) as file:
             file.seek(offset)
             while piece := file.read(_TAIL_PIECE):
                 if piece.strip(b"\0"):
                     return False
         return True
-
-    def _keep_aside(self, path: str, offset: int) -> None:
-        aside = f"{path}.{offset}.damaged"
-        with self.disk.open(path) as file:
-            file.seek(offset)
-            copy = self.disk.create(aside)
-            try:
-                copy.write(file.read())
-                copy.sync()
-            finally:
-                copy.close()
-        log.warning("What is cut is kept in %s", aside)
 
     # Slices
 

@@ -60,13 +60,14 @@ class RecordWriter:
 class Damaged(Exception):
     """A file is no append-only file from here on."""
 
-    def __init__(self, offset: int, truncated: bool) -> None:
+    def __init__(self, offset: int, truncated: bool, at: int = -1) -> None:
         what = "ends within a command" if truncated else "is damaged"
         super().__init__(f"the file {what} at offset {offset}")
         # Where the first command starts that is not whole.
         self.offset = offset
-        # Whether the file is good as far as it goes.
+        # Whether the file is good as far as it goes; and if it is not, which byte is the first that is wrong.
         self.truncated = truncated
+        self.at = at if at >= 0 else offset
 
 
 class RecordReader:
@@ -139,7 +140,7 @@ class RecordReader:
                 self._wanted = end + 2 - self._end
                 return None
             if view[end] != 13 or view[end + 1] != 10:
-                raise Damaged(self.offset, truncated=False)
+                raise self._damaged(end if view[end] != 13 else end + 1)
             argv.append(self._data[pos:end])
             self._behind = end + 2
         self._pos = self._behind
@@ -152,7 +153,7 @@ class RecordReader:
         if pos >= end:
             return -1
         if view[pos] != sign:
-            raise Damaged(self.offset, truncated=False)
+            raise self._damaged(pos)
         number = 0
         pos += 1
         start = pos
@@ -162,7 +163,7 @@ class RecordReader:
         if pos + 1 >= end and (pos >= end or view[pos] == 13):
             return -1
         if pos == start or view[pos] != 13 or view[pos + 1] != 10:
-            raise Damaged(self.offset, truncated=False)
+            raise self._damaged(pos + 1 if view[pos] == 13 else pos)
         self._behind = pos + 2
         return number
 
@@ -172,5 +173,10 @@ class RecordReader:
         if found >= 0:
             return found + 1
         if self._end - pos >= _LONGEST_LINE:
-            raise Damaged(self.offset, truncated=False)
+            # Within a note there is nothing that could be wrong but what is no text.
+            raise self._damaged(max(self._data.find(b"\0", pos, pos + _LONGEST_LINE), pos))
         return -1
+
+    def _damaged(self, pos: int) -> Damaged:
+        """What is to be raised because of a byte."""
+        return Damaged(self.offset, False, self._base + pos)

@@ -18,19 +18,39 @@ _VERSION: Final = 11
 
 def cut_tail(disk: Disk, path: str, offset: int) -> str:
     """Cuts a file at an offset; the name of the file beside it that keeps what was cut. Raises OSError."""
-    aside = f"{path}.{offset}.damaged"
-    copy = disk.create(aside)
-    try:
-        with disk.open(path) as file:
-            file.seek(offset)
-            while piece := file.read(_PIECE):
-                copy.write(piece)
-        copy.sync()
-    finally:
-        copy.close()
-    disk.sync_folder(os.path.dirname(path) or ".")
+    aside = keep_tail(disk, path, offset)
     disk.truncate(path, offset)
     return aside
+
+
+def keep_tail(disk: Disk, path: str, offset: int) -> str:
+    """Copies the end of a file to a new one beside it; the name of that. Raises OSError, and leaves nothing then."""
+    aside = free_name(disk, f"{path}.{offset}")
+    copy = disk.create(aside)
+    try:
+        try:
+            with disk.open(path) as file:
+                file.seek(offset)
+                while piece := file.read(_PIECE):
+                    copy.write(piece)
+            copy.sync()
+        finally:
+            copy.close()
+    except OSError:
+        disk.remove(aside)
+        raise
+    disk.sync_folder(os.path.dirname(path) or ".")
+    return aside
+
+
+def free_name(disk: Disk, stem: str) -> str:
+    """A name for what was damaged that no file has: an earlier cut at the same place has left one."""
+    name = f"{stem}.damaged"
+    number = 1
+    while disk.exists(name):
+        number += 1
+        name = f"{stem}.{number}.damaged"
+    return name
 
 
 def recover(disk: Disk, path: str) -> tuple[str, int]:
