@@ -7,10 +7,12 @@ everywhere. ALCOVE_BACKENDS=embedded,redis chooses the kinds; the plain build tr
 
 from __future__ import annotations
 
+import asyncio
+import functools
 import os
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from typing import Any
 
@@ -41,7 +43,7 @@ class Toolkit:
         # The seconds of a unit of time.
         self.unit = 1.0 if clock else 0.1
 
-    def make(self, name: str, *args: Any, client_options: dict[str, Any] | None = None, **options: Any) -> Any:
+    def make(self, name: str, /, *args: Any, client_options: dict[str, Any] | None = None, **options: Any) -> Any:
         """A pattern by its class's name, over a client of its own."""
         if self.thread is None:
             client = self._opened.enter_context(self.place.client(**client_options or {}))
@@ -49,11 +51,22 @@ class Toolkit:
         thread = self.thread
 
         async def made() -> Any:
-            client = self.place.async_client(**client_options or {})
+            client = await self.place.async_client(**client_options or {}).initialize()
             self._opened.callback(lambda: thread.run(client.aclose()))
             return getattr(alcove.patterns.asyncio, name)(client, *args, **options)
 
         return Blocked(thread, thread.run(made()))
+
+    def slow(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """A function of the user's that takes its time: for asyncio a coroutine, so that it stops nobody else."""
+        if self.thread is None:
+            return function
+
+        @functools.wraps(function)
+        async def awaited(*args: Any, **options: Any) -> Any:
+            return await asyncio.to_thread(function, *args, **options)
+
+        return awaited
 
     def pass_time(self, units: float) -> None:
         if self._clock is None:

@@ -15,13 +15,19 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from alcove.patterns import asyncio as asyncio
+    from alcove.patterns.blocking.cache import Cache as Cache
     from alcove.patterns.blocking.leaderboard import Leaderboard as Leaderboard
+    from alcove.patterns.blocking.limits import RateLimiter as RateLimiter
+    from alcove.patterns.blocking.queue import JobQueue as JobQueue
+    from alcove.patterns.blocking.worker import Worker as Worker
     from alcove.patterns.core.codecs import JSON as JSON
     from alcove.patterns.core.codecs import MSGPACK as MSGPACK
     from alcove.patterns.core.codecs import Codec as Codec
     from alcove.patterns.core.codecs import Compressed as Compressed
     from alcove.patterns.core.codecs import Json as Json
     from alcove.patterns.core.codecs import MessagePack as MessagePack
+    from alcove.patterns.core.cron import Cron as Cron
+    from alcove.patterns.core.cron import Schedule as Schedule
     from alcove.patterns.core.errors import CannotDecode as CannotDecode
     from alcove.patterns.core.errors import CannotEncode as CannotEncode
     from alcove.patterns.core.errors import InvalidArgument as InvalidArgument
@@ -32,29 +38,71 @@ if TYPE_CHECKING:
     from alcove.patterns.core.leaderboard import Row as Row
     from alcove.patterns.core.leaderboard import ScoreOutOfRange as ScoreOutOfRange
     from alcove.patterns.core.leaderboard import Submission as Submission
+    from alcove.patterns.core.limits import Decision as Decision
+    from alcove.patterns.core.limits import NeverAllowed as NeverAllowed
+    from alcove.patterns.core.limits import RateLimitExceeded as RateLimitExceeded
+    from alcove.patterns.core.limits import Rule as Rule
+    from alcove.patterns.core.limits import RulesApart as RulesApart
+    from alcove.patterns.core.limits import Verdict as Verdict
+    from alcove.patterns.core.queue import Backoff as Backoff
+    from alcove.patterns.core.queue import Counts as Counts
+    from alcove.patterns.core.queue import DeadLetter as DeadLetter
+    from alcove.patterns.core.queue import Job as Job
+    from alcove.patterns.core.queue import JobFailed as JobFailed
+    from alcove.patterns.core.queue import JobNotFound as JobNotFound
+    from alcove.patterns.core.queue import JobStatus as JobStatus
+    from alcove.patterns.core.queue import LeaseLost as LeaseLost
+    from alcove.patterns.core.queue import QueueFull as QueueFull
+    from alcove.patterns.core.queue import RejectJob as RejectJob
+    from alcove.patterns.core.queue import ResultTimeout as ResultTimeout
+    from alcove.patterns.core.queue import RetryJob as RetryJob
 
 # The classes that there are twice: written in this module of `alcove.patterns.asyncio`, derived in `blocking`.
 HOMES = {
+    "Cache": "cache",
+    "JobQueue": "queue",
     "Leaderboard": "leaderboard",
+    "RateLimiter": "limits",
+    "Worker": "worker",
 }
 # What both share, by its module in `alcove.patterns.core`.
 SHARED = {
+    "Backoff": "queue",
     "CannotDecode": "errors",
     "CannotEncode": "errors",
     "Codec": "codecs",
     "Compressed": "codecs",
+    "Counts": "queue",
+    "Cron": "cron",
+    "DeadLetter": "queue",
+    "Decision": "limits",
     "InvalidArgument": "errors",
     "JSON": "codecs",
+    "Job": "queue",
+    "JobFailed": "queue",
+    "JobNotFound": "queue",
+    "JobStatus": "queue",
     "Json": "codecs",
     "Keys": "keys",
+    "LeaseLost": "queue",
     "MSGPACK": "codecs",
     "MessagePack": "codecs",
+    "NeverAllowed": "limits",
     "OutcomeUnknown": "errors",
     "Page": "leaderboard",
     "PatternError": "errors",
+    "QueueFull": "queue",
+    "RateLimitExceeded": "limits",
+    "RejectJob": "queue",
+    "ResultTimeout": "queue",
+    "RetryJob": "queue",
     "Row": "leaderboard",
+    "Rule": "limits",
+    "RulesApart": "limits",
+    "Schedule": "cron",
     "ScoreOutOfRange": "leaderboard",
     "Submission": "leaderboard",
+    "Verdict": "limits",
 }
 
 

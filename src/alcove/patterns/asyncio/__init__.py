@@ -12,7 +12,11 @@ import alcove.patterns
 from alcove.patterns import HOMES, SHARED
 
 if TYPE_CHECKING:
+    from alcove.patterns.asyncio.cache import Cache as Cache
     from alcove.patterns.asyncio.leaderboard import Leaderboard as Leaderboard
+    from alcove.patterns.asyncio.limits import RateLimiter as RateLimiter
+    from alcove.patterns.asyncio.queue import JobQueue as JobQueue
+    from alcove.patterns.asyncio.worker import Worker as Worker
 
 
 def __getattr__(name: str) -> Any:

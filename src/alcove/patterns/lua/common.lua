@@ -1,6 +1,10 @@
 -- What every script may use.
+local moment
 local function now()
   -- The server's time in milliseconds; it does not move while a script runs.
-  local time = redis.call('TIME')
-  return time[1] * 1000 + math.floor(time[2] / 1000)
+  if not moment then
+    local time = redis.call('TIME')
+    moment = time[1] * 1000 + math.floor(time[2] / 1000)
+  end
+  return moment
 end

@@ -1,0 +1,414 @@
+"""The cache: loaded once for all who ask, never older than the last invalidation, stale rather than slow."""
+
+from __future__ import annotations
+
+import functools
+import logging
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import Any, TypeVar
+
+from redis.asyncio import Redis
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import TimeoutError as RedisTimeoutError
+
+from alcove.patterns.asyncio.pattern import Pattern
+from alcove.patterns.asyncio.runtime import Event, Task, happened, monotonic, result_of, spawn
+from alcove.patterns.core.cache import (
+    INCREMENT,
+    INVALIDATE,
+    MISSING,
+    READ,
+    RELEASE,
+    SET,
+    STORE,
+    WRITE,
+    Answer,
+    Fields,
+    Places,
+    Settings,
+    Template,
+    answer_of,
+    checked_key,
+    checked_tags,
+    new_token,
+)
+from alcove.patterns.core.codecs import JSON, Codec, Compressed
+from alcove.patterns.core.scripts import Word
+
+T = TypeVar("T")
+Loader = Callable[[], Awaitable[T] | T]
+ManyLoader = Callable[[list[str]], Awaitable[Mapping[str, T]] | Mapping[str, T]]
+Tags = Iterable[str] | Callable[[Any], Iterable[str]]
+
+log = logging.getLogger("alcove.patterns")
+
+
+class Flight:
+    """A load that several callers in this process wait for."""
+
+    __slots__ = ("error", "landed", "value")
+
+    def __init__(self) -> None:
+        self.landed = Event()
+        self.value: Any = MISSING
+        self.error: Exception | None = None
+
+
+def one_of(loader: Loader[T]) -> ManyLoader[T]:
+    """A loader of one value as one of several."""
+
+    async def load(keys: list[str]) -> dict[str, T]:
+        return {key: await result_of(loader()) for key in keys}
+
+    return load
+
+
+class Cache(Pattern):
+    """A cache of what a function loads, by key.
+
+        >>> import alcove.asyncio
+        >>> cache = Cache(alcove.asyncio.open(), ttl=3600)
+        >>> await cache.get_or_load("user:1", lambda: {"name": "Ann"}, tags=["users"])
+        {'name': 'Ann'}
+        >>> await cache.invalidate("user:1")
+
+    Of many who ask for what is not there one loads it, in this process and in all others, and the rest wait for it.
+    The one has a lease of `lease` seconds; when it fails or dies, the next one loads. For `stale` seconds after its
+    `ttl` an entry is served while it is loaded anew. It is loaded early, too, while it is served: when less than the
+    share `refresh_ahead` of its ttl is left, or by chance, the sooner the longer its load takes (`beta`; 1 is usual).
+    `jitter` spreads the ttl by that share, so that what was stored together does not end together. None is stored for
+    `negative_ttl` seconds, by default not at all.
+
+    What is invalidated, by its key, by a tag or with everything, is not served any more from the moment on that the
+    call returns; a load that began before is not stored. Tags cost nothing until they are invalidated, which is O(1).
+    Reads, stores and invalidations are one trip each.
+
+    Values are written by `codec`, compressed above `compress_above` bytes; with `as_hash=True` they are mappings, and
+    each of their fields is one of a hash, which `increment` can change. `shards` spreads the cache over a cluster.
+
+    When the server cannot be reached, or forgets everything, values are loaded and not stored (`fail_open=False`
+    raises instead); an invalidation raises always. When the server's clock jumps, entries live longer or shorter;
+    invalidations hold nevertheless.
+    """
+
+    def __init__(
+        self,
+        client: Redis,
+        *,
+        name: str = "cache",
+        ttl: float = 300.0,
+        jitter: float = 0.1,
+        stale: float = 0.0,
+        negative_ttl: float | None = None,
+        lease: float = 10.0,
+        beta: float = 1.0,
+        refresh_ahead: float = 0.0,
+        codec: Codec[Any] = JSON,
+        compress_above: int | None = 1024,
+        as_hash: bool = False,
+        shards: int = 1,
+        fail_open: bool = True,
+        namespace: str = "",
+    ) -> None:
+        super().__init__(client, namespace=namespace)
+        self.settings = Settings(ttl, jitter, stale, negative_ttl, lease, beta, refresh_ahead)
+        packed = codec if as_hash or compress_above is None else Compressed(codec, compress_above)
+        self.fail_open = fail_open
+        self._fields = Fields(packed, as_hash)
+        self._places = Places(namespace, name, shards)
+        self._flights: dict[str, Flight] = {}
+        self._refreshes: set[Task] = set()
+
+    # Reading
+
+    async def get(self, key: str, default: Any = None) -> Any:
+        """The value of a key, fresh or stale; `default` when there is none."""
+        (answer,) = (await self._read([checked_key(key)], "", 0)).values()
+        return answer.value if answer.is_there else default
+
+    async def get_or_load(self, key: str, loader: Loader[T], *, ttl: float | None = None, tags: Tags = ()) -> T:
+        """The value of a key, loaded by `loader()` if need be: cache-aside.
+
+        `tags` are texts, or a function of the value that gives them: so a list is tagged with what it shows. What the
+        loader raises is raised here, also for those who waited for it.
+        """
+        checked_key(key)
+        token = new_token()
+        while True:
+            flight = self._flights.get(key)
+            if flight is not None and await happened(flight.landed, self.settings.lease):
+                if flight.error is not None:
+                    raise flight.error
+                if flight.value is not MISSING:
+                    return flight.value  # type: ignore[no-any-return]
+            try:
+                (answer,) = (await self._read([key], token, self.settings.lease)).values()
+            except (RedisConnectionError, RedisTimeoutError):
+                if not self.fail_open:
+                    raise
+                value: T = await result_of(loader())
+                return value
+            if answer.state == "early":
+                self._refresh([key], token, one_of(loader), ttl, tags)
+            if answer.is_there:
+                return answer.value  # type: ignore[no-any-return]
+            if answer.state == "load":
+                return await self._loaded(key, token, loader, ttl, tags)
+            if answer.state == "unreadable":
+                await self.invalidate(key)
+            elif key not in self._flights:
+                await self._until_loaded(key, answer.wait_ms)
+
+    async def get_many(
+        self, keys: Iterable[str], loader: ManyLoader[T], *, ttl: float | None = None, tags: Tags = ()
+    ) -> dict[str, T]:
+        """The values of several keys; what is missing is loaded by one call of `loader(missing)`.
+
+        The loader answers a mapping; the value of a key that is not in it is None. What somebody else is loading is
+        waited for.
+        """
+        wanted = list(dict.fromkeys(map(checked_key, keys)))
+        found: dict[str, T] = {}
+        token = new_token()
+        while wanted:
+            flights = [flight for key in wanted if (flight := self._flights.get(key)) is not None]
+            for flight in flights:
+                await happened(flight.landed, self.settings.lease)
+            try:
+                answers = await self._read(wanted, token, self.settings.lease)
+            except (RedisConnectionError, RedisTimeoutError):
+                if not self.fail_open:
+                    raise
+                loaded: Mapping[str, Any] = await result_of(loader(wanted))
+                return found | {key: loaded.get(key) for key in wanted}  # type: ignore[return-value]
+            found |= {key: answer.value for key, answer in answers.items() if answer.is_there}
+            if early := [key for key, answer in answers.items() if answer.state == "early"]:
+                self._refresh(early, token, loader, ttl, tags)
+            if ours := [key for key, answer in answers.items() if answer.state == "load"]:
+                found |= (await self._load_and_store(ours, token, loader, ttl, tags))[0]
+            await self.invalidate(*(key for key, answer in answers.items() if answer.state == "unreadable"))
+            wanted = [key for key, answer in answers.items() if answer.state in ("wait", "unreadable")]
+            if wanted and wanted[0] not in self._flights and (wait_ms := answers[wanted[0]].wait_ms):
+                await self._until_loaded(wanted[0], wait_ms)
+        return found
+
+    async def _read(self, keys: list[str], token: str, lease: float) -> dict[str, Answer]:
+        settings = self.settings
+        words: list[Word] = [
+            token,
+            round(lease * 1000),
+            settings.earliness(),
+            round(settings.ahead * settings.ttl * 1000),
+        ]
+        answers: dict[str, Answer] = {}
+        for shard, group in self._places.by_shard(keys).items():
+            names = [self._places.marks(shard), *map(self._places.entry, group)]
+            raw = await self._run(READ, names, [*words, "fields" if self._fields.as_hash else ""])
+            answers |= {key: answer_of(answer, self._fields) for key, answer in zip(group, raw, strict=True)}
+        return answers
+
+    async def _until_loaded(self, key: str, wait_ms: int) -> None:
+        """Waits until somebody else has loaded a key, or has had the time to: one here waits for all who ask here."""
+        flight = self._flights.setdefault(key, Flight())
+        try:
+            await self._command("BLPOP", self._places.bell(key), max(0.01, min(wait_ms / 1000, self._longest_wait())))
+        except (RedisConnectionError, RedisTimeoutError):
+            if not self.fail_open:
+                raise
+        finally:
+            self._land(key, flight)
+
+    def _land(self, key: str, flight: Flight) -> None:
+        if self._flights.get(key) is flight:
+            del self._flights[key]
+        flight.landed.set()
+
+    # Loading
+
+    async def _loaded(self, key: str, token: str, loader: Loader[T], ttl: float | None, tags: Tags) -> T:
+        """Loads what this caller has the lease of, for all in this process who ask meanwhile."""
+        flight = self._flights[key] = Flight()
+        try:
+            values, held = await self._load_and_store([key], token, one_of(loader), ttl, tags)
+            if key in held:
+                flight.value = values[key]
+            return values[key]
+        except Exception as error:
+            flight.error = error
+            raise
+        finally:
+            self._land(key, flight)
+
+    async def _load_and_store(
+        self, keys: list[str], token: str, loader: ManyLoader[T], ttl: float | None, tags: Tags
+    ) -> tuple[dict[str, T], set[str]]:
+        """Loads keys and stores them. Answers the values, and of which keys they are what others may have as well.
+
+        Gives the leases back if that fails.
+        """
+        began = monotonic()
+        is_settled = False
+        try:
+            loaded = await result_of(loader(keys))
+            values: dict[str, Any] = {key: loaded.get(key) for key in keys}
+            held = await self._store(values, token, ttl, tags, round((monotonic() - began) * 1000))
+            is_settled = True
+        finally:
+            if not is_settled:
+                await self._release(keys, token)
+        return values, held
+
+    async def _store(
+        self, values: Mapping[str, Any], token: str, ttl: float | None, tags: Tags, took_ms: int
+    ) -> set[str]:
+        described = {key: self._described(value, ttl, tags, took_ms) for key, value in values.items()}
+        held: set[str] = set()
+        try:
+            for group in self._places.by_shard(key for key in values if described[key]).values():
+                words: list[Word] = [token]
+                for key in group:
+                    words += described[key]
+                stored = await self._run(STORE, self._places.pairs(group), words)
+                held |= {key for key, is_stored in zip(group, stored, strict=True) if is_stored}
+        except (RedisConnectionError, RedisTimeoutError):
+            if not self.fail_open:
+                raise
+            log.warning("the cache could not store %s", list(values))
+        return held | await self._release([key for key in values if not described[key]], token)
+
+    def _described(self, value: Any, ttl: float | None, tags: Tags, took_ms: int) -> list[Word]:
+        """What scripts are told of a value; nothing when it is not to be stored."""
+        fresh_ms = self.settings.fresh_ms(ttl, value is None)
+        if not fresh_ms:
+            return []
+        texts = checked_tags(tags(value) if callable(tags) else tags)
+        stale_ms = round(self.settings.stale * 1000)
+        return [fresh_ms, stale_ms, took_ms, len(texts), *texts, *self._fields.words(value)]
+
+    async def _release(self, keys: list[str], token: str) -> set[str]:
+        """Gives leases back. Answers which keys nobody has invalidated since."""
+        held: set[str] = set()
+        try:
+            for group in self._places.by_shard(keys).values():
+                answers = await self._run(RELEASE, self._places.pairs(group), [token])
+                held |= {key for key, is_held in zip(group, answers, strict=True) if is_held}
+        except (RedisConnectionError, RedisTimeoutError):
+            # The leases end by themselves.
+            log.warning("the cache could not give back the turn to load %s", keys)
+        return held
+
+    def _refresh(self, keys: list[str], token: str, loader: ManyLoader[Any], ttl: float | None, tags: Tags) -> None:
+        """Loads anew beside the caller, who goes on with the values that are there."""
+
+        async def refresh() -> None:
+            try:
+                await self._load_and_store(keys, token, loader, ttl, tags)
+            except Exception:
+                log.exception("the cache could not load %s anew", keys)
+
+        self._refreshes = {task for task in self._refreshes if not task.done}
+        self._refreshes.add(spawn("refresh of the cache", refresh))
+
+    async def settled(self) -> None:
+        """Waits for the loads that go on beside their callers."""
+        for task in list(self._refreshes):
+            await task.join()
+
+    # Writing
+
+    async def set(self, key: str, value: Any, *, ttl: float | None = None, tags: Tags = ()) -> None:
+        """Sets a value; loads that have begun before do not replace it."""
+        described = self._described(value, ttl, tags, 0)
+        if not described:
+            await self.invalidate(key)
+            return
+        self._flights.pop(checked_key(key), None)
+        await self._run(SET, self._places.pairs([key]), described)
+
+    async def write_through(
+        self, key: str, write: Loader[T], *, ttl: float | None = None, tags: Tags = (), at_most: float = 30.0
+    ) -> T:
+        """Writes to the store by `write()`, which answers the value as it is there now, and then to the cache.
+
+        Of writes that overlap nobody's value is kept, as nobody knows which came last in the store: the next reader
+        loads it. When the write raises or takes longer than `at_most` seconds, nothing is kept either. A reader who
+        loads meanwhile gets what the store answers, and it is not kept.
+        """
+        places = self._places.pairs([checked_key(key)])
+        stamp = (await self._run(WRITE, places, ["begin", round(at_most * 1000)])).decode()
+        is_written = False
+        try:
+            value: T = await result_of(write())
+            described = self._described(value, ttl, tags, 0)
+            is_written = True
+        finally:
+            if not is_written:
+                await self._run(WRITE, places, ["abort", stamp])
+        self._flights.pop(key, None)
+        await self._run(WRITE, places, ["end", stamp, *described] if described else ["abort", stamp])
+        return value
+
+    async def increment(self, key: str, field: str, by: int = 1) -> int | None:
+        """Adds to a whole number in a field of a value that is there, in a cache with `as_hash`; None when it is not.
+
+        A load that began before is not stored: it may have seen the number from before or after.
+        """
+        places = self._places
+        keys = [*places.pairs([checked_key(key)]), places.calls(places.shard(key))]
+        self._flights.pop(key, None)
+        sum_: int | None = await self._run(INCREMENT, keys, [field, by])
+        return sum_
+
+    # Invalidation
+
+    async def invalidate(self, *keys: str) -> None:
+        """Forgets the values of keys."""
+        for key in map(checked_key, keys):
+            self._flights.pop(key, None)
+        for group in self._places.by_shard(keys).values():
+            await self._run(INVALIDATE, self._places.pairs(group), [""])
+
+    async def invalidate_tags(self, *tags: str) -> None:
+        """Forgets the values of all keys that have one of these tags, however many there are."""
+        if checked := checked_tags(tags):
+            await self._invalidate_everywhere(["", *checked])
+
+    async def invalidate_all(self) -> None:
+        """Forgets all values."""
+        await self._invalidate_everywhere(["all"])
+
+    async def _invalidate_everywhere(self, words: list[Word]) -> None:
+        self._flights.clear()
+        for shard in range(self._places.shards):
+            await self._run(INVALIDATE, [self._places.marks(shard)], words)
+
+    # Decoration
+
+    def cached(
+        self, template: str, *, ttl: float | None = None, tags: Tags | Callable[..., Iterable[str]] = ()
+    ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+        """Caches what a function answers, under a key made of its arguments.
+
+            @cache.cached("user:{user_id}", ttl=60)
+            async def user(user_id): ...
+
+        The function gets `.key(...)`, the key of a call, and `.invalidate(...)`, which forgets what it answered.
+        """
+
+        def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
+            keys = Template(template, function)
+
+            @functools.wraps(function)
+            async def cached(*args: Any, **options: Any) -> Any:
+                return await self.get_or_load(
+                    keys.key(args, options), lambda: function(*args, **options), ttl=ttl, tags=tags
+                )
+
+            async def invalidate(*args: Any, **options: Any) -> None:
+                await self.invalidate(keys.key(args, options))
+
+            cached.key = lambda *args, **options: keys.key(args, options)  # type: ignore[attr-defined]
+            cached.invalidate = invalidate  # type: ignore[attr-defined]
+            return cached
+
+        return decorate

@@ -1,0 +1,156 @@
+-- What the cache's scripts share. KEYS[1] is the shard's `marks`: when which tag was invalidated, and the clock.
+-- With each entry goes its bell, a list on which those wait who want what somebody else loads.
+--
+-- An entry is a hash:
+--   .            the value, or .<name> for each of its fields
+--   stamp        when its load began; it holds unless `epoch` or one of its tags is marked as late or later
+--   fresh        until when it is fresh, in ms; it is stale from then until it expires
+--   took         how long its load took, in ms
+--   tags         its tags, packed
+--   lease until begun waiting      whose turn it is to load it, how long, since when; and how many wait for it
+--   writers                         the write-throughs that go on, packed: {stamp, until when it is believed, whether
+--                                   another went on at the same time}
+local marks = KEYS[1]
+local META = {'stamp', 'fresh', 'took', 'tags', 'lease', 'until', 'begun', 'waiting', 'writers'}
+local NO_NUMBER = {tags = true, lease = true, writers = true}
+local TAG = 't:'
+
+local function text(number)
+  return string.format('%.0f', number)
+end
+
+local function mark_of(name)
+  local mark = redis.call('ZSCORE', marks, name)
+  return mark and tonumber(mark)
+end
+
+-- A stamp later than all before it, whatever the clock does.
+local function tick()
+  local time = redis.call('TIME')
+  local stamp = time[1] * 1000000 + time[2]
+  local last = mark_of('clock')
+  if last and last >= stamp then
+    stamp = last + 1
+  end
+  if not mark_of('epoch') then
+    -- New, or evicted: what was marked is not known any more, so nothing from before holds.
+    redis.call('ZADD', marks, text(stamp), 'epoch')
+    stamp = stamp + 1
+  end
+  redis.call('ZADD', marks, text(stamp), 'clock')
+  return stamp
+end
+
+local function holds(stamp, tags)
+  local epoch = mark_of('epoch')
+  if not epoch or stamp <= epoch then
+    return false
+  end
+  for _, tag in ipairs(tags) do
+    local mark = mark_of(TAG .. tag)
+    if mark and mark >= stamp then
+      return false
+    end
+  end
+  return true
+end
+
+local function read(entry)
+  local values = redis.call('HMGET', entry, unpack(META))
+  local found = {}
+  for i, name in ipairs(META) do
+    if values[i] then
+      found[name] = NO_NUMBER[name] and values[i] or tonumber(values[i])
+    end
+  end
+  return found
+end
+
+-- The write-throughs that go on.
+local function writers_of(found)
+  local writers = {}
+  for _, writer in ipairs(found.writers and cmsgpack.unpack(found.writers) or {}) do
+    if writer[2] > now() then
+      writers[#writers + 1] = writer
+    end
+  end
+  return writers
+end
+
+local function extend(key, ms)
+  if redis.call('PTTL', key) < ms then
+    redis.call('PEXPIRE', key, ms)
+  end
+end
+
+-- Marks outlive what they concern.
+local function keep_marks()
+  extend(marks, 2 * math.max(mark_of('longest') or 0, 3600000))
+end
+
+-- Those who wait look again.
+local function wake(bell, waiting)
+  for _ = 1, math.min(waiting or 0, 10000) do
+    redis.call('RPUSH', bell, '1')
+  end
+  redis.call('PEXPIRE', bell, 5000)
+end
+
+local function note_writers(entry, writers)
+  if #writers == 0 then
+    redis.call('HDEL', entry, 'writers')
+    return
+  end
+  redis.call('HSET', entry, 'writers', cmsgpack.pack(writers))
+  for _, writer in ipairs(writers) do
+    extend(entry, writer[2] - now())
+  end
+end
+
+-- Leaves of an entry only that it is being written.
+local function forget(entry, bell)
+  local found = read(entry)
+  redis.call('DEL', entry)
+  note_writers(entry, writers_of(found))
+  if found.waiting then
+    wake(bell, found.waiting)
+  end
+end
+
+-- ARGV from `at`: how long it is fresh and how long stale after, in ms; how long the load took; how many tags, and
+-- they; how many fields, and their names and values. Answers these, and where the next one begins.
+local function described(at)
+  local new = {fresh = tonumber(ARGV[at]), stale = tonumber(ARGV[at + 1]), took = ARGV[at + 2], tags = {}, fields = {}}
+  local tags = tonumber(ARGV[at + 3])
+  at = at + 4
+  for i = at, at + tags - 1 do
+    new.tags[#new.tags + 1] = ARGV[i]
+  end
+  at = at + tags
+  local fields = tonumber(ARGV[at])
+  for i = at + 1, at + 2 * fields do
+    new.fields[#new.fields + 1] = ARGV[i]
+  end
+  return new, at + 2 * fields + 1
+end
+
+-- Puts a new value in place of all that is there.
+local function put(entry, bell, stamp, new)
+  local waiting = read(entry).waiting
+  redis.call('DEL', entry)
+  local tags = cmsgpack.pack(new.tags)
+  redis.call('HSET', entry, 'stamp', text(stamp), 'fresh', text(now() + new.fresh), 'took', new.took, 'tags', tags)
+  for i = 1, #new.fields, 2 do
+    redis.call('HSET', entry, '.' .. new.fields[i], new.fields[i + 1])
+  end
+  local life = new.fresh + new.stale
+  redis.call('PEXPIRE', entry, life)
+  -- Marks are kept for as long as there can be an entry that they concern.
+  if life > (mark_of('longest') or 0) then
+    redis.call('ZADD', marks, text(life), 'longest')
+  end
+  keep_marks()
+  if waiting then
+    wake(bell, waiting)
+  end
+end
