@@ -1,4 +1,5 @@
--- Applies the body once per lane and number, and answers a repeated call as the first one was answered.
+-- Applies the body once per lane and number, and answers a repeated call as the first one was answered. A body that
+-- has changed nothing may say so by a second result, true: then there is nothing to remember.
 local number = tonumber(table.remove(ARGV))
 local lane = table.remove(ARGV)
 local calls = table.remove(KEYS)
@@ -20,8 +21,8 @@ local function body()
 --BODY--
 end
 
-local answer = body()
-if type(answer) == 'table' and answer.err then
+local answer, is_unchanged = body()
+if is_unchanged or type(answer) == 'table' and answer.err then
   return answer
 end
 redis.call('HSET', calls, lane, cmsgpack.pack({number, now(), answer}))
