@@ -16,8 +16,14 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from alcove.patterns import asyncio as asyncio
     from alcove.patterns.blocking.cache import Cache as Cache
+    from alcove.patterns.blocking.fenced import FencedKeys as FencedKeys
+    from alcove.patterns.blocking.holding import Held as Held
     from alcove.patterns.blocking.leaderboard import Leaderboard as Leaderboard
     from alcove.patterns.blocking.limits import RateLimiter as RateLimiter
+    from alcove.patterns.blocking.locks import DistributedLock as DistributedLock
+    from alcove.patterns.blocking.locks import DistributedSemaphore as DistributedSemaphore
+    from alcove.patterns.blocking.locks import ReadWriteLock as ReadWriteLock
+    from alcove.patterns.blocking.products import ProductCache as ProductCache
     from alcove.patterns.blocking.queue import JobQueue as JobQueue
     from alcove.patterns.blocking.worker import Worker as Worker
     from alcove.patterns.core.codecs import JSON as JSON
@@ -33,6 +39,7 @@ if TYPE_CHECKING:
     from alcove.patterns.core.errors import InvalidArgument as InvalidArgument
     from alcove.patterns.core.errors import OutcomeUnknown as OutcomeUnknown
     from alcove.patterns.core.errors import PatternError as PatternError
+    from alcove.patterns.core.fencing import check_fence as check_fence
     from alcove.patterns.core.keys import Keys as Keys
     from alcove.patterns.core.leaderboard import Page as Page
     from alcove.patterns.core.leaderboard import Row as Row
@@ -44,6 +51,13 @@ if TYPE_CHECKING:
     from alcove.patterns.core.limits import Rule as Rule
     from alcove.patterns.core.limits import RulesApart as RulesApart
     from alcove.patterns.core.limits import Verdict as Verdict
+    from alcove.patterns.core.locks import AlreadyHeld as AlreadyHeld
+    from alcove.patterns.core.locks import LockLost as LockLost
+    from alcove.patterns.core.locks import LockNotAcquired as LockNotAcquired
+    from alcove.patterns.core.locks import LockStatus as LockStatus
+    from alcove.patterns.core.locks import StaleFence as StaleFence
+    from alcove.patterns.core.locks import fence_of as fence_of
+    from alcove.patterns.core.products import ProductStore as ProductStore
     from alcove.patterns.core.queue import Backoff as Backoff
     from alcove.patterns.core.queue import Counts as Counts
     from alcove.patterns.core.queue import DeadLetter as DeadLetter
@@ -60,13 +74,20 @@ if TYPE_CHECKING:
 # The classes that there are twice: written in this module of `alcove.patterns.asyncio`, derived in `blocking`.
 HOMES = {
     "Cache": "cache",
+    "DistributedLock": "locks",
+    "DistributedSemaphore": "locks",
+    "FencedKeys": "fenced",
+    "Held": "holding",
     "JobQueue": "queue",
     "Leaderboard": "leaderboard",
+    "ProductCache": "products",
     "RateLimiter": "limits",
+    "ReadWriteLock": "locks",
     "Worker": "worker",
 }
 # What both share, by its module in `alcove.patterns.core`.
 SHARED = {
+    "AlreadyHeld": "locks",
     "Backoff": "queue",
     "CannotDecode": "errors",
     "CannotEncode": "errors",
@@ -85,12 +106,16 @@ SHARED = {
     "Json": "codecs",
     "Keys": "keys",
     "LeaseLost": "queue",
+    "LockLost": "locks",
+    "LockNotAcquired": "locks",
+    "LockStatus": "locks",
     "MSGPACK": "codecs",
     "MessagePack": "codecs",
     "NeverAllowed": "limits",
     "OutcomeUnknown": "errors",
     "Page": "leaderboard",
     "PatternError": "errors",
+    "ProductStore": "products",
     "QueueFull": "queue",
     "RateLimitExceeded": "limits",
     "RejectJob": "queue",
@@ -101,8 +126,11 @@ SHARED = {
     "RulesApart": "limits",
     "Schedule": "cron",
     "ScoreOutOfRange": "leaderboard",
+    "StaleFence": "locks",
     "Submission": "leaderboard",
     "Verdict": "limits",
+    "check_fence": "fencing",
+    "fence_of": "locks",
 }
 
 

@@ -13,8 +13,14 @@ from alcove.patterns import HOMES, SHARED
 
 if TYPE_CHECKING:
     from alcove.patterns.asyncio.cache import Cache as Cache
+    from alcove.patterns.asyncio.fenced import FencedKeys as FencedKeys
+    from alcove.patterns.asyncio.holding import Held as Held
     from alcove.patterns.asyncio.leaderboard import Leaderboard as Leaderboard
     from alcove.patterns.asyncio.limits import RateLimiter as RateLimiter
+    from alcove.patterns.asyncio.locks import DistributedLock as DistributedLock
+    from alcove.patterns.asyncio.locks import DistributedSemaphore as DistributedSemaphore
+    from alcove.patterns.asyncio.locks import ReadWriteLock as ReadWriteLock
+    from alcove.patterns.asyncio.products import ProductCache as ProductCache
     from alcove.patterns.asyncio.queue import JobQueue as JobQueue
     from alcove.patterns.asyncio.worker import Worker as Worker
 

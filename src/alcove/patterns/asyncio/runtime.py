@@ -6,9 +6,13 @@ The two files are written by hand and have the same names, so that a pattern is 
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import inspect
+import signal
+import threading
 import time
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from contextlib import contextmanager
 from typing import Any, TypeVar, cast
 
 from alcove.patterns.core.errors import InvalidArgument
@@ -31,6 +35,47 @@ async def result_of(value: Awaitable[T] | T) -> T:
     if inspect.isawaitable(value):
         return cast(T, await value)
     return value
+
+
+def can_interrupt(function: Callable[..., Any]) -> bool:
+    """Whether this function of the user's ends when its task is cancelled: it is a coroutine's, and not a plain one."""
+    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(type(function).__call__)
+
+
+async def called(function: Callable[..., Awaitable[T] | T], *args: Any) -> T:
+    """What the user's function returns, which may take its time: a plain one runs in a thread of its own.
+
+    When the caller is cancelled, the thread goes on, and nobody hears of it.
+    """
+    if can_interrupt(function):
+        return await cast(Awaitable[T], function(*args))
+    loop = asyncio.get_running_loop()
+    future: asyncio.Future[Any] = loop.create_future()
+    context = contextvars.copy_context()
+
+    def settle(result: Any, error: BaseException | None) -> None:
+        if future.done():
+            return
+        if error is None:
+            future.set_result(result)
+        else:
+            future.set_exception(error)
+
+    def run() -> None:
+        result: Any = None
+        error: BaseException | None = None
+        try:
+            result = context.run(function, *args)
+        except StopIteration as raised:
+            # No future takes it.
+            error = RuntimeError(f"a function raised {raised!r}")
+        except BaseException as raised:
+            error = raised
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(settle, result, error)
+
+    threading.Thread(target=run, name=f"alcove {getattr(function, '__name__', 'call')}", daemon=True).start()
+    return cast(T, await result_of(await future))
 
 
 async def happened(event: Event, timeout: float | None = None) -> bool:
@@ -113,3 +158,31 @@ class Interruption:
             return False
         self._sent = False
         return self._task.uncancel() <= self._before and isinstance(error, asyncio.CancelledError)
+
+
+@contextmanager
+def on_signals(stop: Callable[[], None]) -> Iterator[None]:
+    """While the block runs, the first SIGTERM or SIGINT calls `stop`, and a second one does what it does else.
+
+    Only the main thread gets signals: in others nothing is changed.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    loop = asyncio.get_running_loop()
+    before = {number: signal.getsignal(number) or signal.SIG_DFL for number in (signal.SIGTERM, signal.SIGINT)}
+
+    def restore() -> None:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+    def arrived(number: int, frame: Any) -> None:
+        restore()
+        loop.call_soon_threadsafe(stop)
+
+    for number in before:
+        signal.signal(number, arrived)
+    try:
+        yield
+    finally:
+        restore()

@@ -5,17 +5,25 @@ The two files are written by hand and have the same names, so that a pattern is 
 
 from __future__ import annotations
 
+import _thread
+import asyncio
 import heapq
+import inspect
 import itertools
+import logging
 import os
+import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from alcove.patterns.core.errors import InvalidArgument
 
 T = TypeVar("T")
+
+_log = logging.getLogger("alcove.patterns")
 
 Event = threading.Event
 Lock = threading.Lock
@@ -37,6 +45,21 @@ def sleep(seconds: float) -> None:
 def result_of(value: T) -> T:
     """What the user's function returned."""
     return value
+
+
+def can_interrupt(function: Callable[..., Any]) -> bool:
+    """Whether this function of the user's ends when its task is cancelled: nothing does that runs in a thread."""
+    return False
+
+
+def called(function: Callable[..., Awaitable[T] | T], *args: Any) -> T:
+    """What the user's function returns, which may take its time: a coroutine runs in an event loop of its own."""
+    result = function(*args)
+    return asyncio.run(_awaited(result)) if inspect.isawaitable(result) else result
+
+
+async def _awaited(result: Awaitable[T]) -> T:
+    return await result
 
 
 def happened(event: Event, timeout: float | None = None) -> bool:
@@ -110,6 +133,10 @@ class Task:
         if self._error is not None:
             error, self._error = self._error, None
             raise error
+
+    def __del__(self) -> None:
+        if self._error is not None:
+            _log.error("%s ended by an error, and nobody waited for it", self._name, exc_info=self._error)
 
 
 class _Alarms:
@@ -197,3 +224,31 @@ class Interruption:
     def caused(self, error: BaseException | None) -> bool:
         """Whether nothing else led to this exception. The task counts as not cancelled by us any more."""
         return False
+
+
+@contextmanager
+def on_signals(stop: Callable[[], None]) -> Iterator[None]:
+    """While the block runs, the first SIGTERM or SIGINT calls `stop`, and a second one does what it does else.
+
+    Only the main thread gets signals: in others nothing is changed.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.getsignal(number) or signal.SIG_DFL for number in (signal.SIGTERM, signal.SIGINT)}
+
+    def restore() -> None:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+    def arrived(number: int, frame: Any) -> None:
+        restore()
+        # In a thread: the one that was interrupted may hold the very lock that `stop` needs.
+        _thread.start_new_thread(stop, ())
+
+    for number in before:
+        signal.signal(number, arrived)
+    try:
+        yield
+    finally:
+        restore()
