@@ -349,6 +349,7 @@ PROTOCOL_KINDS: Final = (
 SHUTDOWN_FAILED: Final = "ERR Errors trying to SHUTDOWN. Check logs."
 NO_MONITOR_HERE: Final = "ERR MONITOR isn't allowed for DENY BLOCKING client"
 NOT_FOR_MONITORS: Final = "ERR Replica can't interact with the keyspace"
+COMMANDLOG_TYPES: Final = "ERR type should be one of the following: slow, large-request, large-reply"
 SLOWLOG_COUNT: Final = "ERR count should be greater than or equal to -1"
 OUT_OF_MEMORY: Final = "OOM command not allowed when used memory > 'maxmemory'."
 BACKGROUND_SAVE_RUNS: Final = "ERR Background save already in progress"

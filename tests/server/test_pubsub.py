@@ -5,7 +5,7 @@ from __future__ import annotations
 import resource
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 
 import pytest
 import redis
@@ -88,6 +88,15 @@ def test_who_does_not_read_is_cut_off_and_others_are_served(start: Start) -> Non
         assert [row["id"] for row in rows(publisher)] == [str(identity(publisher, keen))]
 
 
+def until_closed(client: Client) -> list[object]:
+    """What comes before the server closes the connection."""
+    received = []
+    with suppress(EOFError, ConnectionResetError):
+        while True:
+            received.append(client.reply())
+    return received
+
+
 def rows(client: Client) -> list[dict[str, str]]:
     """The subscribers in CLIENT LIST."""
     lines = client.call("CLIENT", "LIST", "TYPE", "pubsub").decode().splitlines()
@@ -122,6 +131,27 @@ def test_a_client_of_the_process_publishes_to_those_of_the_server(server: Server
             assert here.publish("a", number) == 20
     for each in subscribers:
         assert [each.reply()[2] for _ in range(200)] == [b"%d" % number for number in range(200)]
+
+
+def test_what_the_process_publishes_waits_for_slow_readers_only_up_to_their_limit(start: Start) -> None:
+    """While a thread of the process has the lock nothing is sent; what is to be sent is bounded all the same."""
+    server = start(client_output_buffer_limit="pubsub 1mb 0 0")
+    with Client(server) as one, Client(server) as other, alcove.open(engine=server.engine) as here:
+        for each, channel in ((one, "a"), (other, "b")):
+            each.call("SUBSCRIBE", channel)
+        with here.pipeline() as pipe:
+            for _ in range(100):
+                pipe.publish("a", b"x" * 100 * KB)
+            assert pipe.publish("b", "m").execute() == [1] * 101
+        assert other.reply()[2] == b"m"
+        assert len(until_closed(one)) <= 10
+        eventually(lambda: here.publish("a", "m") == 0)
+        assert here.publish("b", "n") == 1
+        assert other.reply()[2] == b"n"
+        # What stays below the limit is there in order, however often.
+        for number in range(50):
+            here.publish("b", b"%d" % number * 10 * KB)
+            assert other.reply()[2] == b"%d" % number * 10 * KB
 
 
 def test_clients_of_the_server_publish_to_one_of_the_process(server: Server, client: Client) -> None:

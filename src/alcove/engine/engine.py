@@ -199,7 +199,7 @@ class Engine:
 
     def _set_notable(self) -> None:
         """From how many microseconds on somebody takes note of a command: with a monitor, from none."""
-        self.notable_us = 0 if self.monitors.sessions else min(self.slowlog.threshold_us, self.latency.threshold_us)
+        self.notable_us = 0 if self.monitors.sessions else min(self.slowlog.threshold, self.latency.threshold_us)
 
     def _tracking_changed(self) -> None:
         self.latency_tracking = self.config.latency_tracking
@@ -433,7 +433,7 @@ class Engine:
         flags = command.flags
         if self.monitors.sessions and not flags & (SKIP_MONITOR | ADMIN):
             self.show(session, command, argv)
-        if elapsed_us >= self.slowlog.threshold_us and not flags & SKIP_SLOWLOG:
+        if elapsed_us >= self.slowlog.threshold and not flags & SKIP_SLOWLOG:
             self.slowlog.add(self.now_us, session, redacted(command.name, argv), elapsed_us)
         self.latency.add("fast-command" if flags & FAST else "command", elapsed_us // 1000)
 

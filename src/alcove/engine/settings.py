@@ -274,6 +274,10 @@ class Settings:
     # Monitoring
     slowlog_log_slower_than = Integer(10000, -1, INT64_MAX, "Microseconds that make a command slow; -1 for no log")
     slowlog_max_len = Integer(128, 0, INT64_MAX, "Entries kept in the slow log")
+    commandlog_request_larger_than = Integer(MB, -1, INT64_MAX, "Bytes that make a request large; -1 for no log")
+    commandlog_large_request_max_len = Integer(128, 0, INT64_MAX, "Entries kept in the log of large requests")
+    commandlog_reply_larger_than = Integer(MB, -1, INT64_MAX, "Bytes that make a reply large; -1 for no log")
+    commandlog_large_reply_max_len = Integer(128, 0, INT64_MAX, "Entries kept in the log of large replies")
     latency_monitor_threshold = Integer(0, 0, INT64_MAX, "Milliseconds that make an event of LATENCY; 0 for none")
     latency_tracking = YesNo(True, "Keep a histogram of each command's latency")
     latency_tracking_info_percentiles = Percentiles((50.0, 99.0, 99.9), "Percentiles shown in INFO latencystats")
@@ -286,6 +290,8 @@ ALIASES: Final = {
     b"bio_cpulist": b"bio-cpulist",
     b"cluster-slave-no-failover": b"cluster-replica-no-failover",
     b"cluster-slave-validity-factor": b"cluster-replica-validity-factor",
+    b"commandlog-execution-slower-than": b"slowlog-log-slower-than",
+    b"commandlog-slow-execution-max-len": b"slowlog-max-len",
     b"hash-max-ziplist-entries": b"hash-max-listpack-entries",
     b"hash-max-ziplist-value": b"hash-max-listpack-value",
     b"list-max-ziplist-size": b"list-max-listpack-size",

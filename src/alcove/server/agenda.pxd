@@ -5,7 +5,7 @@ cdef class Agenda:
     cdef public object wake
     cdef public list ready, unsent, leaving
     cdef public object mail, pushed
-    cdef public long long now_us, least_limit, query_limit, max_bulk, input_bytes, output_bytes
+    cdef public long long now_us, least_limit, query_limit, max_bulk, large_request, long_reply, input_bytes, output_bytes
     cdef public bint stopping
     cdef public object normal_limit, pubsub_limit, monitor_limit
     cdef object _message

@@ -10,6 +10,7 @@ from alcove.engine.config import Config
 from alcove.engine.config_kinds import BufferLimit
 from alcove.engine.monitors import output_limit
 from alcove.engine.session import MONITOR
+from alcove.engine.slowlog import NEVER
 from alcove.protocol.output import OutputBuffer
 from alcove.protocol.writer import ReplyWriter
 
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
 
 # Without a hard limit for its class, a client that reads no replies gets no further ones above this.
 PAUSE_BYTES = 64 * 1024 * 1024
+# A reply of this size takes time to write.
+LONG_REPLY_BYTES = 64 * 1024
+# What an object in the mail takes beside its bytes.
+OBJECT_BYTES = 64
 
 
 class Agenda:
@@ -57,6 +62,10 @@ class Agenda:
         sizes = [self.normal_limit[:2], self.pubsub_limit[:2], self.monitor_limit[:2]]
         # Shorter output than this breaks no limit.
         self.least_limit = min(size for pair in sizes for size in pair if size)
+        # Commands of such sizes are looked at; a reply of this size also takes time to write.
+        large_request, large_reply = config.commandlog_request_larger_than, config.commandlog_reply_larger_than
+        self.large_request = large_request if large_request >= 0 else NEVER
+        self.long_reply = min(large_reply, LONG_REPLY_BYTES) if large_reply >= 0 else LONG_REPLY_BYTES
         self.query_limit = config.client_query_buffer_limit
         self.max_bulk = config.proto_max_bulk_len
 
@@ -87,3 +96,12 @@ class Agenda:
         """Has the loop call `function(argument)` under the engine's lock. From any thread."""
         self.mail.append((function, argument))
         self.wake()
+
+
+def weight(message: object) -> int:
+    """About how many bytes a message takes that waits in the mail."""
+    if isinstance(message, bytes):
+        return OBJECT_BYTES + len(message)
+    if isinstance(message, list | tuple):
+        return OBJECT_BYTES + sum(map(weight, message))
+    return OBJECT_BYTES

@@ -9,7 +9,7 @@ from alcove.server.agenda cimport Agenda
 
 cdef object _CommandError, _PARKED, _Push
 cdef int _READ, _WRITE, _UNAUTHENTICATED, _SUBSCRIBER, _MONITOR, _TALKATIVE, _TURN_COMMANDS
-cdef Py_ssize_t _RECEIVE_BYTES, _BULK_RECEIVE_BYTES, _TURN_REPLY_BYTES, _LONG_REPLY_BYTES, _QUERY_CHECK_BYTES
+cdef Py_ssize_t _RECEIVE_BYTES, _BULK_RECEIVE_BYTES, _TURN_REPLY_BYTES, _QUERY_CHECK_BYTES
 cdef Py_ssize_t _UNAUTHENTICATED_BYTES, _REPLY_BLOCK_BYTES, _PAUSE_BYTES
 
 @cython.final
@@ -22,17 +22,18 @@ cdef class Connection:
     cdef readonly OutputBuffer out
     cdef readonly ReplyWriter writer
     cdef Py_ssize_t received_bytes, old_bytes
+    cdef readonly Py_ssize_t mailed_bytes
     cdef readonly int replies
     cdef public bint ready, unsent, pushed
     cdef readonly bint left, parked, paused
-    cdef bint answered
+    cdef bint answered, overrun
     cdef long long over_soft_us
     cdef object __weakref__
 
     @cython.locals(limit=Py_ssize_t, data=bytes)
     cpdef receive(self)
     @cython.locals(reader=RequestReader, out=OutputBuffer, argv=list, most_bytes=Py_ssize_t, unread=Py_ssize_t,
-                   commands=int)
+                   long_reply=Py_ssize_t, written=Py_ssize_t, is_much=bint, commands=int)
     cpdef serve(self, Engine engine, long long until_us)
     @cython.locals(unread=Py_ssize_t, sent=Py_ssize_t)
     cpdef flush(self)
@@ -58,4 +59,4 @@ cdef class Connection:
     cdef _await(self, int interest)
     cdef _limit(self)
     cdef bint _over_limit(self) except -1
-    cdef _cut_off(self)
+    cpdef cut_off(self)

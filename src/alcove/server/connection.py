@@ -13,12 +13,13 @@ from alcove.engine.blocking import PARKED
 from alcove.engine.config_kinds import BufferLimit
 from alcove.engine.engine import Engine
 from alcove.engine.session import Session
+from alcove.engine.slowlog import note_large, request_bytes
 from alcove.errors import INTERNAL, CommandError
 from alcove.protocol.output import OutputBuffer, recv
 from alcove.protocol.reader import ProtocolError, RequestReader
 from alcove.protocol.writer import ReplyWriter
 from alcove.server import poller as readiness
-from alcove.server.agenda import PAUSE_BYTES, Agenda
+from alcove.server.agenda import PAUSE_BYTES, Agenda, weight
 from alcove.server.logs import VERBOSE
 from alcove.values import Push
 
@@ -43,8 +44,6 @@ _BULK_RECEIVE_BYTES = 1024 * 1024
 # What one connection gets done in one turn, at most.
 _TURN_COMMANDS = 1000
 _TURN_REPLY_BYTES = 1024 * 1024
-# A reply of this size takes time to write.
-_LONG_REPLY_BYTES = 64 * 1024
 # How much is received before the size of the query buffer is looked at again.
 _QUERY_CHECK_BYTES = 256 * 1024
 # Unread replies of a client that has not authenticated itself: it has nothing to receive but errors.
@@ -95,6 +94,10 @@ class Connection:
         # How many commands were answered since the last sending, and how many bytes were left to send by then.
         self.replies = 0
         self.old_bytes = 0
+        # About how many bytes of messages other threads have sent that are still in the mail, and whether that was too
+        # much.
+        self.mailed_bytes = 0
+        self.overrun = False
         # Since when there are more unread replies than the soft limit allows.
         self.over_soft_us = 0
         self.reader.authenticated = session.gate & _UNAUTHENTICATED == 0
@@ -160,6 +163,9 @@ class Connection:
         session = self.session
         out = self.out
         most_bytes = len(out) + _TURN_REPLY_BYTES
+        # Nothing that fits into less is a large request.
+        is_much = reader.buffered >= self.agenda.large_request
+        long_reply = self.agenda.long_reply
         commands = 0
         try:
             while not (self.parked or self.left or session.closing or self.agenda.stopping):
@@ -174,9 +180,13 @@ class Connection:
                 if argv is None:
                     break
                 self._run(engine, argv)
-                if len(out) - unread >= _LONG_REPLY_BYTES:
+                if is_much:
+                    note_request(engine, session, argv)
+                written = len(out) - unread
+                if written >= long_reply:
                     # The time that writing it took is not the next command's.
                     engine.now_us = engine.clock.now_us()
+                    note_reply(engine, session, argv, written)
                 reader.authenticated = session.gate & _UNAUTHENTICATED == 0
                 commands += 1
         except ProtocolError as error:
@@ -242,7 +252,7 @@ class Connection:
         """A message that answers nothing."""
         agenda = self.agenda
         if get_ident() != agenda.thread:
-            agenda.post(self.push, value)
+            self._mail(value)
             return
         if self.left or self.session.closing:
             return
@@ -251,7 +261,25 @@ class Connection:
         else:
             self._write(value)
         if len(self.out) >= agenda.least_limit and self._over_limit():
-            self._cut_off()
+            self.cut_off()
+
+    def _mail(self, message: Any) -> None:
+        """Hands a message to the loop's thread; a client that would have more to read than it may is cut off."""
+        if self.overrun:
+            return
+        size = weight(message)
+        hard_bytes = self._limit().hard_bytes
+        if hard_bytes and len(self.out) + self.mailed_bytes + size >= hard_bytes:
+            self.overrun = True
+            self.agenda.post(cut_off, self)
+            return
+        self.mailed_bytes += size
+        self.agenda.post(self._read_mail, (message, size))
+
+    def _read_mail(self, mail: tuple[Any, int]) -> None:
+        message, size = mail
+        self.mailed_bytes -= size
+        self.push(message)
 
     def close(self) -> None:
         """Ends the connection as it is."""
@@ -331,7 +359,7 @@ class Connection:
         unread = len(out)
         if unread >= self.agenda.least_limit or self.session.gate & _UNAUTHENTICATED:
             if self._over_limit():
-                self._cut_off()
+                self.cut_off()
                 return
         else:
             self.over_soft_us = 0
@@ -386,9 +414,9 @@ class Connection:
     def check_soft_limit(self) -> None:
         """Now and then, for those who read nothing and get nothing either."""
         if self.over_soft_us and self._over_limit():
-            self._cut_off()
+            self.cut_off()
 
-    def _cut_off(self) -> None:
+    def cut_off(self) -> None:
         log.warning("Client %s closed for overcoming of output buffer limits.", self)
         self.leave()
 
@@ -428,6 +456,22 @@ class Connection:
         return f"id={session.id} addr={session.address} laddr={session.local_address} fd={self.fd} name={name}"
 
 
+def note_request(engine: Engine, session: Session, argv: list[bytes]) -> None:
+    """Logs a command that may be large."""
+    note_large(engine.slowlog.requests, engine.registry, engine.now_us, session, argv, request_bytes(argv))
+
+
+def note_reply(engine: Engine, session: Session, argv: list[bytes], size: int) -> None:
+    """Logs a command whose reply may be large."""
+    note_large(engine.slowlog.replies, engine.registry, engine.now_us, session, argv, size)
+
+
 def close(connection: Connection) -> None:
     """What `Connection.close` posts from another thread."""
     connection.leave()
+
+
+def cut_off(connection: Connection) -> None:
+    """What `Connection.push` posts from another thread when there is too much to read."""
+    if not connection.left:
+        connection.cut_off()

@@ -23,7 +23,10 @@ from alcove.server.loop import Loop
 # What stands for all addresses in `bind`, and how a client on this machine reaches them.
 _EVERYWHERE = {"*": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::*": "::1", "::": "::1"}
 
-LIMITS = "client-output-buffer-limit client-query-buffer-limit proto-max-bulk-len"
+LIMITS = (
+    "client-output-buffer-limit client-query-buffer-limit proto-max-bulk-len "
+    "commandlog-request-larger-than commandlog-reply-larger-than"
+)
 
 log = logging.getLogger(__name__)
 
