@@ -34,6 +34,7 @@ from alcove.patterns.core.cache import (
     new_token,
 )
 from alcove.patterns.core.codecs import JSON, Codec, Compressed
+from alcove.patterns.core.errors import InvalidArgument
 from alcove.patterns.core.scripts import Word
 
 T = TypeVar("T")
@@ -334,28 +335,52 @@ class Cache(Pattern):
         loads meanwhile gets what the store answers, and it is not kept.
         """
         places = self._places.pairs([checked_key(key)])
+        value, stamp = self._written(places, write, at_most)
+        try:
+            described = self._described(value, ttl, tags, 0)
+        except Exception:
+            self._run(WRITE, places, ["abort", stamp])
+            raise
+        self._flights.pop(key, None)
+        self._run(WRITE, places, ["end", stamp, *described] if described else ["abort", stamp])
+        return value
+
+    def _written(self, places: list[str], write: Loader[T], at_most: float) -> tuple[T, str]:
+        """What `write()` answers, and the stamp of the write, which is still going on. If it raises, it is over."""
         stamp = (self._run(WRITE, places, ["begin", round(at_most * 1000)])).decode()
         is_written = False
         try:
             value: T = result_of(write())
-            described = self._described(value, ttl, tags, 0)
             is_written = True
         finally:
             if not is_written:
                 self._run(WRITE, places, ["abort", stamp])
-        self._flights.pop(key, None)
-        self._run(WRITE, places, ["end", stamp, *described] if described else ["abort", stamp])
-        return value
+        return value, stamp
 
     def increment(self, key: str, field: str, by: int = 1) -> int | None:
         """Adds to a whole number in a field of a value that is there, in a cache with `as_hash`; None when it is not.
 
         A load that began before is not stored: it may have seen the number from before or after.
         """
+        return self._increment(key, field, by, "")
+
+    def increment_through(
+        self, key: str, field: str, by: int, write: Callable[[], Any], *, at_most: float = 30.0
+    ) -> int | None:
+        """Adds to a number in the store by `write()`, and then in the cache, if the value is there.
+
+        Several may do so at the same time. When the write raises, nobody knows what the store has, and nothing is kept.
+        """
+        _, stamp = self._written(self._places.pairs([checked_key(key)]), write, at_most)
+        return self._increment(key, field, by, stamp)
+
+    def _increment(self, key: str, field: str, by: int, stamp: str) -> int | None:
+        if isinstance(by, bool) or not isinstance(by, int):
+            raise InvalidArgument(f"a field is incremented by a whole number, not {by!r}")
         places = self._places
         keys = [*places.pairs([checked_key(key)]), places.calls(places.shard(key))]
         self._flights.pop(key, None)
-        sum_: int | None = self._run(INCREMENT, keys, [field, by])
+        sum_: int | None = self._run(INCREMENT, keys, [field, by, stamp])
         return sum_
 
         # Invalidation

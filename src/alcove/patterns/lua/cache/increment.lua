@@ -1,4 +1,5 @@
--- Adds to a whole number in an entry's field, if the entry is there. KEYS: marks, entry, its bell. ARGV: field, by how much.
+-- Adds to a whole number in an entry's field, if the entry is there. KEYS: marks, entry, its bell.
+-- ARGV: field, by how much, and the stamp of the write that it belongs to, or ''.
 -- Answers the sum, or false when it is not there. Loads that have begun before are not stored.
 local entry, field = KEYS[2], '.' .. ARGV[1]
 local found = read(entry)
@@ -6,10 +7,22 @@ if found.lease then
   redis.call('HDEL', entry, 'lease', 'until', 'begun', 'waiting')
   wake(KEYS[3], found.waiting)
 end
-if not found.stamp or not holds(found.stamp, cmsgpack.unpack(found.tags)) then
+local writers = writers_of(found)
+local is_believed = ARGV[3] == ''
+for i, writer in ipairs(writers) do
+  if writer[1] == tonumber(ARGV[3]) then
+    is_believed = true
+    table.remove(writers, i)
+    break
+  end
+end
+note_writers(entry, writers)
+if not is_believed then
+  -- It took so long that others have loaded what may have it, or not.
+  forget(entry, KEYS[3])
   return false
 end
-if redis.call('HEXISTS', entry, field) == 0 then
+if not found.stamp or not holds(found.stamp, cmsgpack.unpack(found.tags)) or redis.call('HEXISTS', entry, field) == 0 then
   return false
 end
 return redis.call('HINCRBY', entry, field, ARGV[2])
