@@ -1,6 +1,6 @@
 """The command line: `alcove serve` runs a server, `alcove cli` sends commands to one and prints its replies.
 
-`alcove check`, `dump` and `load` are carried out by `alcove.tools`.
+`alcove check`, `dump` and `load` are carried out by `alcove.tools`, `worker` by `alcove.patterns`.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ usage: alcove serve [redis.conf] [-] [--directive value ...]
        alcove check path ... [--fix [--yes]]
        alcove dump [--from place] [-n number] [file]
        alcove load file [--into place] [--replace]
+       alcove worker module:name [--until-empty]
        alcove --version | --help
 
 serve runs a server. Files and directives are those of redis-server, such as
@@ -56,6 +57,10 @@ of a server (redis://127.0.0.1:6379), a folder, or to dump from also a file of d
   -n number      only the keys of that database
   --replace      replace the keys that are there, instead of leaving them alone
 The exit status is 1 when something could not be dumped, or not be loaded as asked.
+
+worker carries out the jobs of queues: `name` in a Python module is a Worker of alcove.patterns, or of
+alcove.patterns.asyncio, or a function that makes one. SIGTERM and SIGINT let it end the jobs that it has begun.
+  --until-empty  end when there is no job left
 """
 
 # Commands whose replies are text for people on RESP2 too, where nothing else says so.
@@ -96,6 +101,8 @@ def main(arguments: list[str] | None = None) -> int:
             return check(words[1:])
         if first in ("dump", "load"):
             return dump(words[1:]) if first == "dump" else load(words[1:])
+        if first == "worker":
+            return worker(words[1:])
         if first in ("--version", "-v"):
             print(f"alcove {VERSION} (commands of Redis {REDIS_VERSION})")
         elif first in ("--help", "-h", "help"):
@@ -182,6 +189,22 @@ def load(words: list[str]) -> int:
     if len(paths) != 1:
         raise UsageError("load reads one file; - is the standard input")
     return exchange.load_from(paths[0], options.get("--into"), "--replace" in options)
+
+
+def worker(words: list[str]) -> int:
+    from alcove.patterns import worker_cli
+
+    if words == ["--help"]:
+        print(USAGE, end="")
+        return 0
+    places, options = parse_words(words, ("--until-empty",), ())
+    if len(places) != 1:
+        raise UsageError("which worker? Name it as module:name")
+    try:
+        worker_cli.run(places[0], "--until-empty" in options)
+    except worker_cli.NoWorker as error:
+        raise UsageError(str(error)) from error
+    return 0
 
 
 # alcove cli
