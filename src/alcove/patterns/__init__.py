@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from alcove.patterns import asyncio as asyncio
     from alcove.patterns.blocking.cache import Cache as Cache
+    from alcove.patterns.blocking.cart import ShoppingCart as ShoppingCart
     from alcove.patterns.blocking.fenced import FencedKeys as FencedKeys
     from alcove.patterns.blocking.holding import Held as Held
     from alcove.patterns.blocking.leaderboard import Leaderboard as Leaderboard
@@ -25,7 +26,18 @@ if TYPE_CHECKING:
     from alcove.patterns.blocking.locks import ReadWriteLock as ReadWriteLock
     from alcove.patterns.blocking.products import ProductCache as ProductCache
     from alcove.patterns.blocking.queue import JobQueue as JobQueue
+    from alcove.patterns.blocking.sessions import SessionStore as SessionStore
+    from alcove.patterns.blocking.stock import Stock as Stock
     from alcove.patterns.blocking.worker import Worker as Worker
+    from alcove.patterns.core.cart import Cart as Cart
+    from alcove.patterns.core.cart import CartChanged as CartChanged
+    from alcove.patterns.core.cart import CartError as CartError
+    from alcove.patterns.core.cart import CartIsEmpty as CartIsEmpty
+    from alcove.patterns.core.cart import CartLimitExceeded as CartLimitExceeded
+    from alcove.patterns.core.cart import ItemNotInCart as ItemNotInCart
+    from alcove.patterns.core.cart import Line as Line
+    from alcove.patterns.core.cart import Merged as Merged
+    from alcove.patterns.core.cart import Order as Order
     from alcove.patterns.core.codecs import JSON as JSON
     from alcove.patterns.core.codecs import MSGPACK as MSGPACK
     from alcove.patterns.core.codecs import Codec as Codec
@@ -70,6 +82,11 @@ if TYPE_CHECKING:
     from alcove.patterns.core.queue import RejectJob as RejectJob
     from alcove.patterns.core.queue import ResultTimeout as ResultTimeout
     from alcove.patterns.core.queue import RetryJob as RetryJob
+    from alcove.patterns.core.sessions import Session as Session
+    from alcove.patterns.core.sessions import SessionConflict as SessionConflict
+    from alcove.patterns.core.sessions import SessionGone as SessionGone
+    from alcove.patterns.core.stock import OutOfStock as OutOfStock
+    from alcove.patterns.core.stock import ReservationGone as ReservationGone
 
 # The classes that there are twice: written in this module of `alcove.patterns.asyncio`, derived in `blocking`.
 HOMES = {
@@ -83,6 +100,9 @@ HOMES = {
     "ProductCache": "products",
     "RateLimiter": "limits",
     "ReadWriteLock": "locks",
+    "SessionStore": "sessions",
+    "ShoppingCart": "cart",
+    "Stock": "stock",
     "Worker": "worker",
 }
 # What both share, by its module in `alcove.patterns.core`.
@@ -91,6 +111,11 @@ SHARED = {
     "Backoff": "queue",
     "CannotDecode": "errors",
     "CannotEncode": "errors",
+    "Cart": "cart",
+    "CartChanged": "cart",
+    "CartError": "cart",
+    "CartIsEmpty": "cart",
+    "CartLimitExceeded": "cart",
     "Codec": "codecs",
     "Compressed": "codecs",
     "Counts": "queue",
@@ -98,6 +123,7 @@ SHARED = {
     "DeadLetter": "queue",
     "Decision": "limits",
     "InvalidArgument": "errors",
+    "ItemNotInCart": "cart",
     "JSON": "codecs",
     "Job": "queue",
     "JobFailed": "queue",
@@ -106,12 +132,16 @@ SHARED = {
     "Json": "codecs",
     "Keys": "keys",
     "LeaseLost": "queue",
+    "Line": "cart",
     "LockLost": "locks",
     "LockNotAcquired": "locks",
     "LockStatus": "locks",
     "MSGPACK": "codecs",
+    "Merged": "cart",
     "MessagePack": "codecs",
     "NeverAllowed": "limits",
+    "Order": "cart",
+    "OutOfStock": "stock",
     "OutcomeUnknown": "errors",
     "Page": "leaderboard",
     "PatternError": "errors",
@@ -119,6 +149,7 @@ SHARED = {
     "QueueFull": "queue",
     "RateLimitExceeded": "limits",
     "RejectJob": "queue",
+    "ReservationGone": "stock",
     "ResultTimeout": "queue",
     "RetryJob": "queue",
     "Row": "leaderboard",
@@ -126,6 +157,9 @@ SHARED = {
     "RulesApart": "limits",
     "Schedule": "cron",
     "ScoreOutOfRange": "leaderboard",
+    "Session": "sessions",
+    "SessionConflict": "sessions",
+    "SessionGone": "sessions",
     "StaleFence": "locks",
     "Submission": "leaderboard",
     "Verdict": "limits",

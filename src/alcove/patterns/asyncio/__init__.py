@@ -13,6 +13,7 @@ from alcove.patterns import HOMES, SHARED
 
 if TYPE_CHECKING:
     from alcove.patterns.asyncio.cache import Cache as Cache
+    from alcove.patterns.asyncio.cart import ShoppingCart as ShoppingCart
     from alcove.patterns.asyncio.fenced import FencedKeys as FencedKeys
     from alcove.patterns.asyncio.holding import Held as Held
     from alcove.patterns.asyncio.leaderboard import Leaderboard as Leaderboard
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from alcove.patterns.asyncio.locks import ReadWriteLock as ReadWriteLock
     from alcove.patterns.asyncio.products import ProductCache as ProductCache
     from alcove.patterns.asyncio.queue import JobQueue as JobQueue
+    from alcove.patterns.asyncio.sessions import SessionStore as SessionStore
+    from alcove.patterns.asyncio.stock import Stock as Stock
     from alcove.patterns.asyncio.worker import Worker as Worker
 
 
