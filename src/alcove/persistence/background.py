@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import Any, Final
 
 from alcove.persistence.disk import Disk, File
@@ -16,6 +16,10 @@ MOST_QUEUED: Final = 32 << 20
 SYNC_EVERY: Final = 32 << 20
 
 
+class Ending(Exception):
+    """The program ends, and with it what threads do in the background."""
+
+
 class Background:
     """One thread, started when there is something to do; what it is given it does in order."""
 
@@ -23,7 +27,11 @@ class Background:
         self._pool = ThreadPoolExecutor(1, thread_name_prefix=f"alcove-{name}")
 
     def start(self, function: Callable[..., Any], *arguments: Any) -> Future[Any]:
-        return self._pool.submit(function, *arguments)
+        """Raises `Ending` at the end of the program."""
+        try:
+            return self._pool.submit(function, *arguments)
+        except RuntimeError as error:
+            raise Ending(str(error)) from None
 
     def close(self) -> None:
         """Waits until all is done."""
@@ -63,9 +71,12 @@ class BackgroundFile:
         """Syncs and closes; the result is None, or the exception why there is no such file on the disk."""
         return self._background.start(self._finish)
 
-    def abandon(self) -> Future[Any]:
-        """Closes it as it is."""
-        return self._background.start(self._close)
+    def abandon(self) -> None:
+        """Closes it as it is, and returns when that is done."""
+        try:
+            wait([self._background.start(self._close)])
+        except Ending:
+            self._close()
 
     def _enqueue(self, size: int, function: Callable[..., None], *arguments: Any) -> None:
         self._queued += size

@@ -31,7 +31,7 @@ from alcove.errors import (
     aof_write_failed,
 )
 from alcove.persistence.aof_folder import AofFolder
-from alcove.persistence.background import Background, BackgroundFile
+from alcove.persistence.background import Background, BackgroundFile, Ending
 from alcove.persistence.disk import Disk, File
 from alcove.persistence.folder_lock import LOCK_NAME, FolderLock
 from alcove.persistence.journal import Journal, reason
@@ -387,7 +387,12 @@ class Durability:
         now_us = self.engine.clock.monotonic_us()
         if not self._is_quiet(now_us):
             self._in_time = in_time
-            idle_us = self._look(now_us)
+            try:
+                idle_us = self._look(now_us)
+            except Ending:
+                # What was being written is not finished; what is there is closed soon.
+                self._job = self._awaited = None
+                idle_us = -1
             self._due_us = NEVER_US if idle_us < 0 else now_us + idle_us
             self._look_us = min(self._due_us, now_us + LOOK_EVERY_US)
         return self._due_us - now_us if self._due_us < NEVER_US else -1
@@ -561,7 +566,7 @@ class Durability:
         except BaseException:
             snapshot.end()
             self.snapshot = None
-            wait([file.abandon()])
+            file.abandon()
             if self.disk.exists(path):
                 self.disk.remove(path)
             raise

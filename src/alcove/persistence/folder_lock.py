@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import weakref
 from typing import Final
 
 LOCK_NAME: Final = "alcove.lock"
@@ -30,9 +31,24 @@ class FolderLock:
             ) from None
         os.ftruncate(self._fd, 0)
         os.pwrite(self._fd, b"%d\n" % os.getpid(), 0)
+        _held.add(self)
 
     def close(self) -> None:
+        _held.discard(self)
         os.close(self._fd)
+
+
+_held: weakref.WeakSet[FolderLock] = weakref.WeakSet()
+
+
+def _let_go() -> None:
+    """A child of the process must not have the folder when its parent is gone; the lock stays with the parent."""
+    for held in list(_held):
+        held.close()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_let_go)
 
 
 def lock(descriptor: int) -> None:
