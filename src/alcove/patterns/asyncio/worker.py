@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+import secrets
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -46,10 +47,10 @@ class Run:
 
     __slots__ = ("began", "is_ending", "is_over", "job", "task")
 
-    task: Task
-
     def __init__(self, job: Job) -> None:
         self.job = job
+        # None for the moment before it has one.
+        self.task: Task | None = None
         self.began = monotonic()
         # Its handler has returned; what that means is being sent.
         self.is_ending = False
@@ -119,8 +120,10 @@ class Worker:
         self.grace = seconds("grace", grace)
         if not handlers or not all(map(callable, handlers.values())):
             raise InvalidArgument("handlers has a function for each queue, and at least one")
+        for each in self.cron:
+            queue.codec.encode(each.job)
         # One name for all workers would have them wake each other.
-        bell = f"{id(self):x}-{monotonic():.6f}"
+        bell = secrets.token_urlsafe(9)
         self._lines = [
             Line(name, handler, queue.keys.tagged("queue", name, "bell", bell)) for name, handler in handlers.items()
         ]
@@ -138,9 +141,9 @@ class Worker:
         self._stopping.clear()
         ended = Event()
         with on_signals(self.stop) if handle_signals else nullcontext():
-            fetching = [spawn(f"alcove queue {line.name}", self._fetch, line, until_empty) for line in self._lines]
-            beside = [spawn("alcove heartbeat", self._renew, ended)]
-            beside += [spawn(f"alcove cron {cron.name}", self._keep_time, cron) for cron in self.cron]
+            fetching = [self._beside(f"queue {line.name}", self._fetch, line, until_empty) for line in self._lines]
+            others = [self._beside("heartbeat", self._renew, ended)]
+            others += [self._beside(f"cron {cron.name}", self._keep_time, cron) for cron in self.cron]
             try:
                 if not until_empty:
                     await happened(self._stopping)
@@ -152,11 +155,22 @@ class Worker:
             finally:
                 self.stop()
                 ended.set()
-                for task in [*fetching, *beside]:
+                for task in [*fetching, *others]:
                     task.cancel()
                 self._is_running = False
-            for task in beside:
+            for task in others:
                 await task.join()
+
+    def _beside(self, name: str, function: Callable[..., Coroutine[Any, Any, None]], *args: Any) -> Task:
+        return spawn(f"alcove {name}", self._guarded, function, args)
+
+    async def _guarded(self, function: Callable[..., Coroutine[Any, Any, None]], args: tuple[Any, ...]) -> None:
+        """Should a part of the worker break, none goes on without it: `run` ends, and raises what it raised."""
+        try:
+            await function(*args)
+        except Exception:
+            self.stop()
+            raise
 
     def stop(self) -> None:
         """Lets `run` end: no more jobs are taken, and those under way are finished. It does not wait for that."""
@@ -178,7 +192,7 @@ class Worker:
             return
         for line in self._lines:
             for run in list(line.runs):
-                if line.is_interruptible:
+                if line.is_interruptible and run.task is not None:
                     run.task.cancel()
                 else:
                     log.warning("job %s goes on; it comes to another worker when its lease runs out", run.job.id)
@@ -302,7 +316,7 @@ class Worker:
         for run in list(line.runs):
             if run.is_over:
                 continue
-            if run.task.done:
+            if run.task is not None and run.task.done:
                 # It never began, there being too many threads. The job comes again, for somebody else.
                 line.runs.discard(run)
             elif self.timeout is not None and not run.is_ending and monotonic() - run.began > self.timeout:
@@ -326,7 +340,7 @@ class Worker:
 
     def _end(self, line: Line, run: Run) -> None:
         run.is_over = True
-        if line.is_interruptible:
+        if line.is_interruptible and run.task is not None:
             run.task.cancel()
 
     async def _keep_time(self, cron: Cron) -> None:
@@ -345,11 +359,7 @@ class Worker:
                         last = due
                         continue
                     pause = (due - there).total_seconds()
-                except QueueFull:
-                    log.error("%s was due at %s, but the queue %s is full", cron.name, due, cron.queue)
-                    last = due
-                    continue
-                except RedisError as error:
-                    log.warning("%s is due, but the server cannot be reached: %s", cron.name, error)
+                except (QueueFull, RedisError) as error:
+                    log.warning("%s is due, trying again in %.1f s: %s", cron.name, LONGEST_PAUSE_S, error)
                     pause = LONGEST_PAUSE_S
             await happened(self._stopping, pause)
