@@ -406,7 +406,8 @@ class Engine:
             if command.sliced and session.executing:
                 reply = finish(reply)
         except CommandError as error:
-            reply = error
+            # Its traceback would keep the arguments, and itself, until the next collection of garbage.
+            reply = error.with_traceback(None)
         if type(reply) is _CommandError:
             command.failed += 1
             self._count_error(reply)
