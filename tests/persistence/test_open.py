@@ -218,8 +218,8 @@ def test_a_client_that_is_forgotten_leaves_its_folder(folder: Path) -> None:
     client.set("a", 1)
     engine = weakref.ref(client.engine)
     del client
-    gc.collect()
-    eventually(lambda: engine() is None)
+    # Housekeeping may just be at work in it.
+    eventually(lambda: gc.collect() >= 0 and engine() is None)
     assert reopened(folder) == {"a": "1"}
 
 
