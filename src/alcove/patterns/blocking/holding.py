@@ -1,0 +1,317 @@
+# Derived from alcove/patterns/asyncio/holding.py by derive_blocking.py: change it there.
+"""What is held for a time: leases in fair order, renewed beside their holder, who is told when one is lost."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import ClassVar, Literal
+from weakref import WeakKeyDictionary
+
+from redis import Redis
+from redis.exceptions import RedisError
+
+from alcove.patterns.blocking.pattern import Pattern
+from alcove.patterns.blocking.runtime import Interruption, Lock, Task, current, monotonic, result_of, sleep, spawn
+from alcove.patterns.core.errors import InvalidArgument
+from alcove.patterns.core.keys import Id, id_text
+from alcove.patterns.core.locks import (
+    AlreadyHeld,
+    Claim,
+    LockLost,
+    LockNotAcquired,
+    LockStatus,
+    Steps,
+    claim_of,
+    lease_ms,
+    lock_id_of,
+    patience,
+)
+
+OnLoss = Callable[["Held"], object] | Literal["cancel"] | None
+
+log = logging.getLogger("alcove.patterns")
+
+# Renewed so often within a lease that two renewals may fail before it ends.
+RENEWALS = 3
+# How often within a lease a renewal that failed is tried again.
+TRIES = 20
+# A waiter shows so often within its own lease that it is alive.
+SIGNS_OF_LIFE = 2.5
+# The shortest wait on the server, in seconds: 0 would be for ever.
+SHORTEST_S = 0.01
+
+# What each thread or task is within a `hold` of: clients and keys.
+_within: WeakKeyDictionary[object, set[tuple[int, str]]] = WeakKeyDictionary()
+
+
+class Leasing(Pattern):
+    """What locks, semaphores, and locks of readers and writers have in common.
+
+    A waiter that dies keeps its place for `waiter_lease` seconds: so long, at most, it holds others up.
+    """
+
+    # What their keys begin with, and the scripts.
+    _kind_of_key: ClassVar[str]
+    _steps: ClassVar[Steps]
+    # Whether a thread or task may hold a resource twice.
+    _reentrant: ClassVar[bool] = False
+
+    def __init__(self, client: Redis, *, waiter_lease: float = 5.0, namespace: str = "") -> None:
+        super().__init__(client, namespace=namespace)
+        if not 0.1 <= waiter_lease <= 3600:
+            raise InvalidArgument(f"waiter_lease is between 0.1 and 3600 seconds, not {waiter_lease!r}")
+        self._waiter_lease = waiter_lease
+        self._prefix = self.keys(self._kind_of_key)
+
+    def release(self, resource: Id, lock_id: str) -> bool:
+        """Gives back what a lock id holds, wherever it was acquired, and wakes who is next.
+
+        False when it held nothing any more: the lease was over, or it was released before. When this raises
+        `OutcomeUnknown` it may be called again; else the lease ends by itself.
+        """
+        found = claim_of(lock_id)
+        return found is not None and self._give_back(resource, found[0])
+
+    def extend(self, resource: Id, lock_id: str, timeout: float = 10_000) -> bool:
+        """Makes a lease end `timeout` ms from now, unless it ends later already. False when it is over."""
+        lease = lease_ms(timeout)
+        found = claim_of(lock_id)
+        return found is not None and self._remaining(resource, found[0], lease) > 0
+
+    def status(self, resource: Id) -> LockStatus:
+        """How a resource stands: how much is held and for how long, how many wait, and the last fence."""
+        held, ends_ms, waiting, fence = self._run(
+            self._steps.status, self._keys(self._base(resource), ""), ["", "", 0, 0]
+        )
+        return LockStatus(held, ends_ms / 1000, waiting, None if fence is None else int(fence))
+
+        # Claims
+
+    def _acquire(self, resource: Id, claim: Claim, timeout: float, wait: float | None) -> str:
+        """The id of a claim that is granted."""
+        lease, patient = lease_ms(timeout), patience(wait)
+        if not self._reentrant and (id(self.client), self._base(resource)) in _within.get(current(), ()):
+            raise AlreadyHeld(resource)
+        fence, _ = self._granted(resource, claim, lease, patient)
+        return lock_id_of(claim, fence)
+
+    def _granted(self, resource: Id, claim: Claim, lease: int, patient: float) -> tuple[int, float]:
+        """The fence of a claim, and when it was asked for, by our own clock: before its lease began."""
+        base = self._base(resource)
+        keys = self._keys(base, claim.token)
+        give_up = monotonic() + patient
+        try:
+            while True:
+                asked = monotonic()
+                waits = patient > 0 and asked < give_up
+                waiting_ms = int(self._waiter_lease * 1000) if waits else 0
+                answer = self._run(self._steps.acquire, keys, [claim.token, lease, waiting_ms, *claim.words])
+                if answer[0]:
+                    return int(answer[1]), asked
+                if not waits:
+                    raise LockNotAcquired(resource, patient)
+                _, lease_ends_ms, before = answer
+                wakes = f"{base}:left:{before.decode()}" if before else f"{base}:freed"
+                self._woken(wakes, lease_ends_ms / 1000, give_up)
+        except (LockNotAcquired, RedisError):
+            raise
+        except BaseException as error:
+            # Cancelled while it waited: it makes room at once.
+            self._abandon(resource, claim, error)
+            raise
+
+    def _woken(self, list_to_wait_on: str, lease_ends: float, give_up: float) -> None:
+        """Waits until somebody before us has done, or may be gone, or our own lease is to be renewed."""
+        seconds = min(
+            lease_ends if lease_ends >= 0 else math.inf,
+            give_up - monotonic(),
+            self._waiter_lease / SIGNS_OF_LIFE,
+            self._longest_wait(),
+        )
+        self._command("BLPOP", list_to_wait_on, max(SHORTEST_S, round(seconds, 3)))
+
+    def _give_back(self, resource: Id, claim: Claim) -> bool:
+        base = self._base(resource)
+        keys = [*self._keys(base, claim.token), f"{base}:calls"]
+        return bool(self._run(self._steps.release, keys, [claim.token, *claim.words]))
+
+    def _abandon(self, resource: Id, claim: Claim, error: BaseException) -> None:
+        """Gives back, or leaves the queue, because of an error, which matters more than that this fails too."""
+        try:
+            self._give_back(resource, claim)
+        except RedisError as failed:
+            error.add_note(f"{resource} could not be released either, its lease ends by itself: {failed!r}")
+
+    def _remaining(self, resource: Id, claim: Claim, lease: int) -> int:
+        """How many ms a claim still has, renewed for `lease` ms unless that is 0."""
+        left: int = self._run(self._steps.extend, [self._base(resource)], [claim.token, lease, *claim.words])
+        return left
+
+    def _base(self, resource: Id) -> str:
+        """The key of who holds a resource."""
+        return f"{self._prefix}:{{{id_text(resource)}}}"
+
+    def _keys(self, base: str, token: str) -> list[str]:
+        """The keys of a resource, as lua/locks/queue.lua wants them."""
+        return [base, f"{base}:queue", f"{base}:leases", f"{base}:left:{token}", f"{base}:fence", f"{base}:freed"]
+
+        # Holding
+
+    @contextmanager
+    def _hold(
+        self,
+        resource: Id,
+        claim: Claim,
+        timeout: float,
+        wait: float | None,
+        renew: bool,
+        on_loss: OnLoss,
+    ) -> Iterator[Held]:
+        """Holds a claim while a block runs."""
+        interruption = Interruption() if on_loss == "cancel" else None
+        lease, patient, place = lease_ms(timeout), patience(wait), (id(self.client), self._base(resource))
+        within = _within.setdefault(current(), set())
+        if place in within and not self._reentrant:
+            raise AlreadyHeld(resource)
+        fence, asked = self._granted(resource, claim, lease, patient)
+        held = Held(self, resource, claim, fence, lease, asked, interruption, None if interruption else on_loss)
+        within.add(place)
+        held._watch(renew)
+        try:
+            yield held
+            if not held._end():
+                raise LockLost(resource, fence)
+        except BaseException as error:
+            if not held._ended:
+                held._stop()
+                self._abandon(resource, claim, error)
+            if interruption is not None and interruption.caused(error):
+                raise LockLost(resource, fence) from error
+            raise
+        finally:
+            within.discard(place)
+
+
+class Held:
+    """What a `hold` gives its block: who holds, and whether it still does.
+
+    `token` is the lock id, `fence` the number to give to whatever is written to meanwhile (see `check_fence`).
+    """
+
+    def __init__(
+        self,
+        leasing: Leasing,
+        resource: Id,
+        claim: Claim,
+        fence: int,
+        lease: int,
+        asked: float,
+        interruption: Interruption | None,
+        on_loss: OnLoss,
+    ) -> None:
+        self.resource = resource
+        self.token = lock_id_of(claim, fence)
+        self.fence = fence
+        self._leasing = leasing
+        self._claim = claim
+        self._lease = lease
+        # By our own clock, and not later than the lease ends by the server's.
+        self._deadline = asked + lease / 1000
+        self._interruption = interruption
+        self._on_loss = on_loss
+        self._telling = Lock()
+        self._watching: Task | None = None
+        self._ended = False
+        self._lost = False
+
+    @property
+    def lost(self) -> bool:
+        """Whether it is known to be lost, or its lease may be over. Asks nobody."""
+        return self._lost or (not self._ended and monotonic() >= self._deadline)
+
+    def check(self) -> None:
+        """Asks the server whether it is still held. Raises `LockLost` if not."""
+        self._renewed(0)
+
+    def extend(self, timeout: float | None = None) -> None:
+        """Renews the lease now, for `timeout` ms or as long as it was. Raises `LockLost` when it is over."""
+        self._renewed(self._lease if timeout is None else lease_ms(timeout))
+
+    def _renewed(self, lease: int) -> None:
+        asked = monotonic()
+        left = 0 if self._lost else self._leasing._remaining(self.resource, self._claim, lease)
+        if left == 0:
+            self._lost = self._lost or not self._ended
+            raise LockLost(self.resource, self.fence)
+        self._deadline = asked + left / 1000
+
+        # The watch beside the holder
+
+    def _watch(self, renew: bool) -> None:
+        seconds = self._lease / 1000
+        if renew:
+            self._watching = spawn(f"renewal of {self.resource}", self._renewing, after=seconds / RENEWALS)
+        elif self._on_loss is not None or self._interruption is not None:
+            self._watching = spawn(f"end of {self.resource}", self._at_the_end, after=seconds)
+
+    def _renewing(self) -> None:
+        seconds = self._lease / 1000
+        while not self._ended:
+            # The holder hears of a lost lease in time, however long the renewal waits for an answer.
+            guard = spawn(
+                f"end of {self.resource}", self._at_the_end, after=max(SHORTEST_S, self._deadline - monotonic())
+            )
+            try:
+                self._renew_once(seconds / TRIES)
+            except LockLost:
+                self._tell()
+                return
+            finally:
+                guard.cancel()
+            sleep(seconds / RENEWALS)
+
+    def _renew_once(self, pause: float) -> None:
+        """Renews, and tries again when the server cannot be reached or cannot now."""
+        while not self._ended:
+            try:
+                return self.extend()
+            except RedisError as error:
+                log.warning("%s could not be renewed: %r", self.resource, error)
+                if monotonic() >= self._deadline:
+                    raise LockLost(self.resource, self.fence) from error
+            sleep(pause)
+
+    def _at_the_end(self) -> None:
+        while not self._ended and (left := self._deadline - monotonic()) > 0:
+            sleep(left)
+        self._tell()
+
+    def _tell(self) -> None:
+        """Tells the holder, once, that it has lost what it held."""
+        with self._telling:
+            if self._ended:
+                return
+            self._lost = True
+            interruption, self._interruption = self._interruption, None
+            on_loss, self._on_loss = self._on_loss, None
+        if interruption is not None:
+            interruption.send()
+        elif callable(on_loss):
+            try:
+                result_of(on_loss(self))
+            except Exception:
+                log.exception("on_loss of %s failed", self.resource)
+
+    def _stop(self) -> None:
+        self._ended = True
+        if self._watching is not None:
+            self._watching.cancel()
+
+    def _end(self) -> bool:
+        """Gives back. False when it had been lost."""
+        lost = self._lost
+        self._stop()
+        return self._leasing._give_back(self.resource, self._claim) and not lost

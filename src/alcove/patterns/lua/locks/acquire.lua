@@ -1,0 +1,45 @@
+-- Takes what is asked for, or a place in the queue, or keeps that place. Asking again by the same token is harmless.
+-- ARGV: token, lease in ms, lease as a waiter in ms (0: does not wait, nor any longer).
+-- Answers {1, fence}, or {0, in how many ms to ask again at the latest, the token whose `left` wakes ('': `freed`)}.
+local lease_ms, waiting_ms = tonumber(ARGV[2]), tonumber(ARGV[3])
+-- For how long the last fence is remembered.
+local REMEMBERED_MS = 7 * 86400000
+
+local function next_fence()
+  -- The time in microseconds, or one more than the fence before if that is more. So it grows although the clock be set
+  -- back, and although the server lose its data.
+  local time = redis.call('TIME')
+  local number = time[1] * 1000000 + time[2]
+  local last = tonumber(redis.call('SET', fence, string.format('%.0f', number), 'PX', REMEMBERED_MS, 'GET') or 0)
+  if last >= number then
+    number = last + 1
+    redis.call('SET', fence, string.format('%.0f', number), 'PX', REMEMBERED_MS)
+  end
+  return string.format('%.0f', number)
+end
+
+local first = first_in_queue()
+local is_granted = (not first or first == token) and take(lease_ms)
+if not is_granted and milliseconds_left() > 0 then
+  -- The answer to the first asking was lost.
+  renew(lease_ms)
+  is_granted = true
+end
+if first and (is_granted or waiting_ms == 0) then
+  local waited = leave_queue()
+  if waited and (WAKES_BY_TAKING or not is_granted) and anyone_waits() then
+    wake(left)
+  end
+end
+if is_granted then
+  return {1, next_fence()}
+elseif waiting_ms == 0 then
+  return {0, 0, ''}
+end
+
+local place = stay_in_queue(waiting_ms)
+if place == 0 then
+  return {0, first_waits_for()}
+end
+local before = redis.call('ZRANGE', queue, place - 1, place - 1)[1]
+return {0, redis.call('ZSCORE', leases, before) - now(), before}
