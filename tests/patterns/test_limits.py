@@ -42,10 +42,10 @@ def test_the_chapters_way(toolkit: Toolkit, method: str) -> None:
     for left in (2, 1, 0):
         decision = check("user1")
         assert (decision.allowed, decision.remaining, decision.limit, decision.retry_after) == (True, left, 3, 0)
-        assert 19 * toolkit.unit < decision.reset_in <= 20 * toolkit.unit
+        assert 15 * toolkit.unit < decision.reset_in <= 20 * toolkit.unit
     with pytest.raises(RateLimitExceeded, match=r"Rate limit exceeded. Try again in \d+ seconds.") as caught:
         check("user1")
-    assert 19 * toolkit.unit < caught.value.retry_after <= 20 * toolkit.unit
+    assert 15 * toolkit.unit < caught.value.retry_after <= 20 * toolkit.unit
     assert check("user2").remaining == 2
     toolkit.pass_time(20.1)
     assert check("user1").remaining == 2
@@ -60,13 +60,13 @@ def test_a_crash_between_two_trips_limits_for_ever_by_the_chapter_and_not_here(t
     """INCR, and the process is gone before EXPIRE: the count stays. Here is no between, and no key without an end."""
     client = toolkit.client
     assert client.incr("ratelimit:theirs") == 1
-    toolkit.make("RateLimiter", limit=1, window=toolkit.unit).check_limit("ours")
-    toolkit.pass_time(1.1)
+    limiter = toolkit.make("RateLimiter", limit=1, window=5 * toolkit.unit)
+    limiter.check_limit("ours")
+    toolkit.pass_time(5.1)
     assert client.incr("ratelimit:theirs") == 2
     assert client.ttl("ratelimit:theirs") == -1
-    limiter = toolkit.make("RateLimiter", limit=1, window=toolkit.unit)
     assert limiter.check_limit("ours").allowed
-    assert all(client.pttl(key) > 0 for key in client.keys("ratelimit:{ours}*"))
+    assert [client.pttl(key) > 0 for key in client.scan_iter("ratelimit:{ours}*")] == [True, True]
 
 
 def at_once(count: int, act: Any) -> list[Any]:
@@ -196,11 +196,11 @@ def test_a_model_agrees(client: redis.Redis, clock: TestClock, algorithm: str, s
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 def test_states_end_by_themselves(toolkit: Toolkit, algorithm: str) -> None:
-    limiter = toolkit.make("RateLimiter", 5, 2 * toolkit.unit, algorithm=algorithm, once=False)
+    limiter = toolkit.make("RateLimiter", 5, 5 * toolkit.unit, algorithm=algorithm, once=False)
     decision = limiter.hit("ann", 3)
-    assert len(toolkit.client.keys("*")) == 1
+    assert len([*toolkit.client.scan_iter()]) == 1
     toolkit.pass_time(decision.reset_in / toolkit.unit + 0.2)
-    assert toolkit.client.keys("*") == []
+    assert [*toolkit.client.scan_iter()] == []
     assert limiter.peek("ann").remaining == 5
 
 
@@ -214,12 +214,12 @@ def test_what_is_told_to_wait_is_enough(toolkit: Toolkit, algorithm: str) -> Non
 
 
 def test_a_log_keeps_no_more_than_the_limit(toolkit: Toolkit) -> None:
-    limiter = toolkit.make("RateLimiter", 50, 3 * toolkit.unit, algorithm="sliding-log")
-    for _ in range(4):
+    limiter = toolkit.make("RateLimiter", 50, 8 * toolkit.unit, algorithm="sliding-log")
+    for _ in range(2):
         for cost in (20, 20, 20, 9, 1, 1):
             limiter.hit("ann", cost)
-        assert toolkit.client.zcard(f"ratelimit:{{ann}}:sliding-log:{round(3000 * toolkit.unit)}") == 50
-        toolkit.pass_time(3.1)
+        assert toolkit.client.zcard(f"ratelimit:{{ann}}:sliding-log:{round(8000 * toolkit.unit)}") == 50
+        toolkit.pass_time(8.1)
 
 
 def test_a_log_takes_large_costs(toolkit: Toolkit) -> None:
@@ -266,16 +266,16 @@ def test_a_clock_set_back_limits_nobody_for_longer_than_a_window(client: redis.R
 # Several rules
 
 
-def some_rules(unit: float) -> list[Rule]:
+def some_rules() -> list[Rule]:
     return [
-        Rule(by="user", limit=3, window=10 * unit),
-        Rule(by="ip", limit=5, window=10 * unit, algorithm="sliding-log"),
-        Rule(by="all", name="global", limit=7, window=10 * unit, algorithm="gcra"),
+        Rule(by="user", limit=3, window=600),
+        Rule(by="ip", limit=5, window=600, algorithm="sliding-log"),
+        Rule(by="all", name="global", limit=7, window=600, algorithm="gcra"),
     ]
 
 
 def test_several_rules_count_together_or_not_at_all(toolkit: Toolkit) -> None:
-    limiter = toolkit.make("RateLimiter", rules=some_rules(toolkit.unit), tag="api")
+    limiter = toolkit.make("RateLimiter", rules=some_rules(), tag="api")
 
     def hit(user: str, ip: str) -> Decision:
         return limiter.hit({"user": user, "ip": ip, "all": "all"})
@@ -293,7 +293,7 @@ def test_several_rules_count_together_or_not_at_all(toolkit: Toolkit) -> None:
 
 
 def test_ids_on_several_nodes_are_told(toolkit: Toolkit) -> None:
-    limiter = toolkit.make("RateLimiter", rules=some_rules(toolkit.unit), on_failure="allow")
+    limiter = toolkit.make("RateLimiter", rules=some_rules(), on_failure="allow")
     who = {"user": "ann", "ip": "10.0.0.1", "all": "all"}
     if "cluster" not in toolkit.place.url():
         assert limiter.hit(who).allowed
@@ -305,7 +305,7 @@ def test_ids_on_several_nodes_are_told(toolkit: Toolkit) -> None:
 
 
 def test_several_rules_for_one_id(toolkit: Toolkit) -> None:
-    rules = [Rule(name="burst", limit=2, window=1), Rule(name="hourly", limit=100, window=3600)]
+    rules = [Rule(name="burst", limit=2, window=60), Rule(name="hourly", limit=100, window=3600)]
     limiter = toolkit.make("RateLimiter", rules=rules)
     limiter.hit("ann")
     limiter.hit("ann")
@@ -444,7 +444,7 @@ def test_peek_counts_nothing(toolkit: Toolkit) -> None:
     for _ in range(5):
         decision = limiter.peek("ann", 2)
         assert (decision.allowed, decision.remaining, decision.reset_in) == (True, 2, 0)
-    assert toolkit.client.keys("*") == []
+    assert [*toolkit.client.scan_iter()] == []
 
 
 # Calls of others
@@ -634,7 +634,7 @@ def test_arguments_that_make_no_sense(client: redis.Redis, wrong: dict[str, Any]
 
 
 def test_hits_that_make_no_sense(toolkit: Toolkit) -> None:
-    limiter = toolkit.make("RateLimiter", rules=some_rules(toolkit.unit))
+    limiter = toolkit.make("RateLimiter", rules=some_rules())
     for who in ("", None, {}, {"usr": "ann"}, {"user": ""}, {"user": "ann", "host": "x"}, b"ann"):
         with pytest.raises(InvalidArgument):
             limiter.hit(who)
@@ -646,7 +646,7 @@ def test_hits_that_make_no_sense(toolkit: Toolkit) -> None:
     with pytest.raises(InvalidArgument):
         limiter.refund(toolkit.make("RateLimiter").hit("bob", 2), 3)
     limiter.reset({"user": "ann"})
-    assert toolkit.client.keys("*ann*") == []
+    assert [*toolkit.client.scan_iter("*ann*")] == []
 
 
 def test_any_id_has_a_count_of_its_own(toolkit: Toolkit) -> None:
