@@ -24,6 +24,7 @@ import alcove.asyncio
 from alcove.engine.conf_file import ConfError
 from alcove.persistence import folder_lock
 from alcove.persistence.disk import File
+from alcove.persistence.folder_lock import FolderInUse
 from tests.persistence.served import SOURCE, eventually
 
 INCREMENT = "appendonlydir/appendonly.aof.1.incr.aof"
@@ -264,6 +265,16 @@ def test_another_process_is_told_who_has_it(folder: Path) -> None:
     )
     close(client)
     assert run("", folder).returncode == 0
+
+
+def test_a_second_engine_in_the_process_is_told_how_to_share(folder: Path) -> None:
+    client = alcove.open(folder)
+    with pytest.raises(FolderInUse, match=r"open in this process already; .* alcove\.serve\(engine=client\) a server"):
+        alcove.serve(dir=str(folder))
+    with alcove.serve(engine=client.engine) as server, redis.Redis(port=server.port) as other:
+        other.set("a", 1)
+    assert client.get("a") == b"1"
+    close(client)
 
 
 @NEEDS_FORK

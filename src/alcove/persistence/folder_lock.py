@@ -25,10 +25,7 @@ class FolderLock:
         except OSError:
             holder = os.pread(self._fd, 32, 0).decode("ascii", "replace").strip() or "unknown"
             os.close(self._fd)
-            raise FolderInUse(
-                f"the folder {folder} is in use by the process {holder}; to use the data in several processes, run "
-                f"`alcove serve --dir {folder}` and connect to it"
-            ) from None
+            raise FolderInUse(in_use(folder, holder)) from None
         os.ftruncate(self._fd, 0)
         os.pwrite(self._fd, b"%d\n" % os.getpid(), 0)
         _held.add(self)
@@ -36,6 +33,19 @@ class FolderLock:
     def close(self) -> None:
         _held.discard(self)
         os.close(self._fd)
+
+
+def in_use(folder: str, holder: str) -> str:
+    """What is the matter, and what can be done about it."""
+    if holder == str(os.getpid()):
+        return (
+            f"the folder {folder} is open in this process already; alcove.open gives any number of clients of it, and "
+            "alcove.serve(engine=client) a server"
+        )
+    return (
+        f"the folder {folder} is in use by the process {holder}; to use the data in several processes, run "
+        f"`alcove serve --dir {folder}` and connect to it"
+    )
 
 
 _held: weakref.WeakSet[FolderLock] = weakref.WeakSet()
