@@ -265,7 +265,7 @@ def test_dump_and_restore(run: Watched) -> None:
     for code in (ECHO, STORE, COUNTER):
         run("FUNCTION", "LOAD", code)
     payload = run("FUNCTION DUMP")
-    assert codes_of(payload) == [ECHO, STORE, COUNTER]
+    assert list(codes_of(payload)) == [ECHO, STORE, COUNTER]
     assert run("FUNCTION", "RESTORE", payload) == "ERR Library echo already exists"
     assert run("FUNCTION", "RESTORE", payload, "REPLACE") == b"OK"
     run("FUNCTION FLUSH")
@@ -296,6 +296,8 @@ def test_damaged_payloads_are_refused(run: Watched) -> None:
         b"\x00\x03abc": "ERR given type is not a function",
         b"\xf6x": "ERR Pre-GA function format not supported",
         b"\xf5": "ERR Failed loading library payload",
+        # What is wrong first is told of.
+        b"\xf5\x01x\x00": "ERR Missing library metadata",
         b"\xf5\x05ab": "ERR Failed loading library payload",
         b"\xf5\x81" + b"\x7f" * 8: "ERR Failed loading library payload",
         b"\xf5\xc3\x01\x81\x7f\xff\xff\xff\xff\xff\xff\xffx": "ERR Failed loading library payload",
@@ -410,4 +412,4 @@ def test_code_and_names_may_hold_any_bytes(run: Watched) -> None:
     binary = b"#!lua name=bytes\nredis.register_function('bytes', function() return '\xff\xfe\\0' end)"
     run("FUNCTION", "LOAD", binary)
     assert run("FCALL bytes 0") == b"\xff\xfe\0"
-    assert codes_of(run("FUNCTION DUMP")) == [binary]
+    assert list(codes_of(run("FUNCTION DUMP"))) == [binary]

@@ -1,9 +1,7 @@
-"""The sandbox: what scripts must not reach, and what must not hurt the process, as each once went wrong."""
+"""The sandbox: what scripts must not reach, as each once went wrong."""
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from typing import Any
 
 import pytest
@@ -16,7 +14,6 @@ from alcove.errors import CommandError
 from alcove.protocol.output import OutputBuffer
 from alcove.protocol.writer import ReplyWriter
 
-PATIENCE_SECONDS = 60
 READONLY = "Attempt to modify a readonly table"
 GLOBALS = """
     ARGV KEYS _G _VERSION __redis__err__handler assert bit cjson cmsgpack collectgarbage coroutine error gcinfo
@@ -217,148 +214,3 @@ def test_failures_of_ours_are_not_handed_to_scripts() -> None:
         with pytest.raises(ZeroDivisionError):
             run(engine, script)
     assert run(engine, "return 1") == 1
-
-
-# What is hostile, in a process of its own: it may err as it likes, but lives, and goes on
-
-HARNESS = """
-import sys, threading, time
-import alcove.commands
-from alcove.engine.engine import Engine
-from alcove.errors import CommandError
-
-engine = Engine()
-engine.config.busy_reply_threshold = 200
-mine, other = engine.connect("embedded"), engine.connect("embedded")
-done = threading.Event()
-
-def kill():
-    # Whoever runs for long is killed; whoever does not has nobody to fear.
-    while not done.wait(0.3):
-        engine.execute(other, [b"SCRIPT", b"KILL"])
-
-killer = threading.Thread(target=kill)
-killer.start()
-try:
-    reply = engine.execute(mine, [b"EVAL", sys.stdin.buffer.read(), b"0"])
-finally:
-    done.set()
-    killer.join()
-text = "-" + reply.text if isinstance(reply, CommandError) else type(reply).__name__
-assert engine.execute(mine, [b"EVAL", b"return redis.call('incr', 'alive')", b"0"]) == 1
-print(text[:300])
-"""
-
-KILLED = "Script killed by user"
-MEMORY = "not enough memory"
-HOSTILE = {
-    "loop": ("while true do end", KILLED),
-    "loop and pcall": ("while true do pcall(function() while true do end end) end", KILLED),
-    "loop and xpcall": (
-        "while true do xpcall(function() while true do end end, function() while true do end end) end",
-        KILLED,
-    ),
-    "loop in a coroutine": ("coroutine.wrap(function() while true do end end)()", KILLED),
-    "loop in coroutines and pcall": (
-        "local function f() while true do pcall(function() while true do end end) end end "
-        "while true do coroutine.resume(coroutine.create(f)) end",
-        KILLED,
-    ),
-    "loop in a metamethod": (
-        "local t = setmetatable({}, {__index = function() while true do end end}) return t.x",
-        KILLED,
-    ),
-    "loop in a sort": (
-        "local t = {} for i = 1, 9 do t[i] = i end table.sort(t, function() while true do end end)",
-        KILLED,
-    ),
-    "loop in gsub": ("string.gsub('x', '.', function() while true do end end)", KILLED),
-    "loop in load": ("load(function() while true do end end)", KILLED),
-    "calls for ever": ("while true do redis.call('ping') end", KILLED),
-    "recursion": ("local function f() return 1 + f() end return f()", "stack overflow"),
-    "recursion and pcall": ("local function f() return pcall(f) end return tostring(f())", ""),
-    "recursion of coroutines": ("local function f() return coroutine.wrap(f)() end return f()", "C stack overflow"),
-    "recursion by gsub": ("local function f() return (string.gsub('x', 'x', f)) end return f()", "C stack overflow"),
-    "recursion by a metamethod": (
-        "local t = {} setmetatable(t, {__index = function(t, k) return t[k .. 'x'] end}) return t.x",
-        "stack overflow",
-    ),
-    "recursion by tostring": (
-        "local t = {} setmetatable(t, {__tostring = function(t) return tostring(t) end}) return tostring(t)",
-        "stack overflow",
-    ),
-    "memory in a string": ("local s = 'x' while true do s = s .. s end", MEMORY),
-    "memory in a table": ("local t = {} while true do t[#t + 1] = {} end", MEMORY),
-    "memory and pcall": (
-        "local t = {} while true do pcall(function() t[#t + 1] = string.rep('x', 1e7) .. #t end) end",
-        "",
-    ),
-    "huge rep": ("return string.rep('x', 2 ^ 40)", MEMORY),
-    "huge rep of much": ("local s = string.rep('x', 1e6) return #s:rep(1e6)", MEMORY),
-    "huge concat": ("local t = {} for i = 1, 2000 do t[i] = string.rep('x', 1e6) end return #table.concat(t)", MEMORY),
-    "concat of a huge range": ("return table.concat({}, 'x', 1, 2 ^ 31 - 1)", "invalid value"),
-    "huge unpack": ("return unpack({}, 1, 1e9)", "too many results to unpack"),
-    "unpack beyond integers": ("return unpack({}, -2 ^ 31, 2 ^ 31 - 1)", "too many results to unpack"),
-    "unpack at the end of integers": ("return unpack({}, 2 ^ 31 - 2, 2 ^ 31 - 1)", ""),
-    "huge format": ("return string.format('%999999999d', 1)", "invalid format"),
-    "format of much": ("local s = string.rep('x', 5e8) return #string.format('%s%s%s', s, s, s)", MEMORY),
-    "huge byte": ("return string.byte(string.rep('x', 1e7), 1, -1)", "string slice too long"),
-    "many arguments": ("local t = {} for i = 1, 7000 do t[i] = 'x' end return redis.call('mget', unpack(t))", "list"),
-    "a pattern of powers": ("return string.find(string.rep('a', 1e5), '.-.-.-.-.-b')", KILLED),
-    "a pattern of many parts": (
-        "return string.find(string.rep('a', 1e5), string.rep('a?', 1e5) .. 'b')",
-        "pattern too complex",
-    ),
-    "a pattern of doublings": (
-        "return string.find(string.rep('a', 60), string.rep('a?', 60) .. string.rep('a', 60) .. 'b')",
-        KILLED,
-    ),
-    "gsub of powers": ("return string.gsub(string.rep('a', 1e5), '.-.-.-.-b', 'x')", KILLED),
-    "a long class": ("return string.find(string.rep('a', 1e4), '[' .. string.rep('b', 1e6) .. ']*c')", ""),
-    "a huge gsub": ("return #string.gsub(string.rep('x', 1e5), '.', string.rep('y', 1e5))", MEMORY),
-    "a cyclic table": ("local t = {} t[1] = t return t", "reached lua stack limit"),
-    "a cycle of maps": ("local t = {} t.map = {a = t} return t", "reached lua stack limit"),
-    "a wide table": ("local t = {} for i = 1, 3e6 do t[i] = i end return t", "list"),
-    "deep parentheses": (
-        "return loadstring('return ' .. string.rep('(', 1e5) .. '1' .. string.rep(')', 1e5))",
-        "NoneType",
-    ),
-    "deep tables": ("return loadstring('return ' .. string.rep('{', 1e5) .. string.rep('}', 1e5))", "NoneType"),
-    "many constants": (
-        "local t = {} for i = 1, 3e5 do t[i] = '\"' .. i .. '\"' end "
-        "return loadstring('return {' .. table.concat(t, ',') .. '}')",
-        "",
-    ),
-    "deep cjson": ("return cjson.decode(string.rep('[', 1e6))", "ERR "),
-    "deep cmsgpack": ("return cmsgpack.unpack(string.rep('\\145', 1e6))", "ERR "),
-    "cyclic cjson": ("local t = {} t[1] = t return cjson.encode(t)", "nesting"),
-    "cyclic cmsgpack": ("local t = {} t[1] = t return #cmsgpack.pack(t)", ""),
-    "huge struct": ("return struct.pack('c2147483647', 'x')", "ERR "),
-    "struct beyond": ("return struct.unpack('I', 'xxxxxxxx', 2 ^ 31 - 1)", "ERR "),
-    "collecting": ("collectgarbage('stop') for i = 1, 3e6 do local t = {} end return 1", "int"),
-    "an error of itself": ("local t = {} t.err = t error(t)", "ERR unknown error"),
-    "an error without text": ("error(nil)", "ERR "),
-    "an error of a frozen table": ("error(redis)", "ERR "),
-    "a handler that errs": ("xpcall(function() error('x') end, function() error('y') end) return 1", "int"),
-    "finalizers": (
-        "local t = setmetatable({}, {__gc = function() while true do end end}) t = nil collectgarbage() return 1",
-        "int",
-    ),
-    "a large text of an error": ("error(string.rep('x', 5e7))", "xxx"),
-}
-
-
-@pytest.mark.parametrize("name", HOSTILE)
-def test_hostile_scripts(name: str) -> None:
-    """It ends as expected, or by being killed when the machine is slow; and the next script runs."""
-    script, expected = HOSTILE[name]
-    process = subprocess.run(
-        [sys.executable, "-c", HARNESS],
-        check=False,
-        input=script,
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE_SECONDS,
-    )
-    assert process.returncode == 0, process.stderr
-    assert expected in process.stdout or KILLED in process.stdout

@@ -22,7 +22,7 @@ cdef class Bridge:
 
     cpdef begin(self, Engine engine, Session session, object runtime)
     cpdef end(self)
-    cdef Py_ssize_t _room(self) except? -1
+    cdef bint _fits(self, Py_ssize_t size) except -1
     @cython.locals(engine=Engine, session=Session, command=Command, count=Py_ssize_t, space=Keyspace)
     cdef object _reply(self, list argv)
     @cython.locals(argv=list)
@@ -31,5 +31,5 @@ cdef class Bridge:
     cdef str _refusal(self, Command command)
     cdef object _refused(self, str text, Command command=*)
     cdef object _failed(self, str text)
-    @cython.locals(resp3=bint, flat=list, tokens=list, size=Py_ssize_t)
+    @cython.locals(resp3=bint, flat=list, tokens=list)
     cdef object _for_lua(self, object reply)

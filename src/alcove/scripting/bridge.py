@@ -108,7 +108,7 @@ class Bridge:
                 return None, MISTAKE, argv.line
             reply = self._reply(argv)
             if type(reply) is bytes or type(reply) is int:
-                if type(reply) is bytes and len(reply) > UNCHECKED_BYTES and len(reply) > self._room():
+                if type(reply) is bytes and len(reply) > UNCHECKED_BYTES and not self._fits(len(reply)):
                     return self._failed(NO_MEMORY_IN_SCRIPT)
                 return reply
             return self._for_lua(reply)
@@ -117,12 +117,14 @@ class Bridge:
             return None, ERROR, INTERNAL.encode()
 
     def more(self) -> Any:
-        """The next tokens of a reply."""
-        portion = tuple(self.outgoing[self.sent : self.sent + MOST_AT_ONCE])
+        """The next tokens of a reply; none if Lua has no room for them."""
+        portion = self.outgoing[self.sent : self.sent + MOST_AT_ONCE]
         self.sent += MOST_AT_ONCE
-        if self.sent >= len(self.outgoing):
+        if not self._fits(size_of(portion)):
+            portion = []
+        if not portion or self.sent >= len(self.outgoing):
             self.outgoing = []
-        return portion
+        return tuple(portion)
 
     def emit(self, *tokens: Any) -> bool:
         """Takes tokens of the script's result; False when they are too many."""
@@ -164,8 +166,9 @@ class Bridge:
             self.failure = error
             return INTERNAL.encode()
 
-    def _room(self) -> int:
-        return 0 if self.runtime is None else self.runtime.room()
+    def _fits(self, size: int) -> bool:
+        """Whether so many bytes may go into Lua: one that has no room for what is pushed ends the process."""
+        return size <= UNCHECKED_BYTES or (self.runtime is not None and self.runtime.fits(size))
 
     # Commands
 
@@ -246,13 +249,12 @@ class Bridge:
             return plain
         if type(reply) is list and len(reply) <= MOST_AT_ONCE:
             flat = flat_of(reply, resp3)
-            if flat is not None and (size_of(flat) < UNCHECKED_BYTES or size_of(flat) < self._room()):
+            if flat is not None and self._fits(size_of(flat)):
                 return (None, FLAT, *flat)
         tokens = tokens_of(reply, resp3)
         if len(tokens) == 2 and reply is None:
             return None, NIL
-        size = size_of(tokens)
-        if size > UNCHECKED_BYTES and size > self._room():
+        if not self._fits(size_of(tokens)):
             return self._failed(NO_MEMORY_IN_SCRIPT)
         self.outgoing = tokens
         self.sent = 0

@@ -45,8 +45,9 @@ CONTAINERS: Final = (ARRAY, MAP, SET)
 
 # Lua has doubles only: integers up to here are exact.
 _EXACT: Final = float(2**53)
-# What a token takes in Lua's memory, besides its bytes.
-TOKEN_BYTES: Final = 64
+# What a token takes in Lua's memory at most, besides its bytes: there are two for a value, which is a string and has
+# places on the stack and in two tables as they grow.
+TOKEN_BYTES: Final = 128
 
 # C variables of the compiled build.
 _STATUS = Status
@@ -159,7 +160,7 @@ def _flattened(pairs: Iterable[Any]) -> list[Any]:
 
 
 def size_of(tokens: list[Any]) -> int:
-    """How many bytes of Lua's memory tokens take, about."""
+    """How many bytes of Lua's memory tokens take at most."""
     size = TOKEN_BYTES * len(tokens)
     for token in tokens:
         if type(token) is bytes:

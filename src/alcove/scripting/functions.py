@@ -13,7 +13,7 @@ and the real servers.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Final
 
 from alcove.codec.payload import WrongFrame, sealed, unsealed
@@ -293,14 +293,13 @@ def parse_metadata(code: bytes) -> tuple[bytes, bytes]:
     return name, b"\n" + text
 
 
-def codes_of(payload: bytes) -> list[bytes]:
-    """The codes of the libraries in a payload. Raises `CommandError`."""
+def codes_of(payload: bytes) -> Iterator[bytes]:
+    """The codes of the libraries in a payload, one by one: what is wrong is met in its turn. Raises `CommandError`."""
     try:
         body, _ = unsealed(payload)
     except WrongFrame:
         raise CommandError(WRONG_PAYLOAD) from None
     decoder = Decoder(body)
-    codes = []
     while decoder.position < len(body):
         opcode = decoder.byte()
         if opcode == OLD_OPCODE:
@@ -308,7 +307,7 @@ def codes_of(payload: bytes) -> list[bytes]:
         if opcode != OPCODE:
             raise CommandError(NOT_A_FUNCTION_PAYLOAD)
         try:
-            codes.append(decoder.string())
+            code = decoder.string()
         except ValueError:
             raise CommandError(TRUNCATED_FUNCTION_PAYLOAD) from None
-    return codes
+        yield code

@@ -26,7 +26,7 @@ cdef class Runtime:
 
     cpdef object find(self, bytes sha)
     cpdef object script_of(self, bytes body)
-    cpdef Py_ssize_t room(self) except? -1
+    cpdef bint fits(self, Py_ssize_t size) except -1
     cpdef make_room(self, Py_ssize_t size)
     @cython.locals(engine=Engine, bridge=Bridge, session=Session)
     cpdef object run(self, Context ctx, object runner, bytes name, object rules, bint read_only, Py_ssize_t keys,

@@ -57,9 +57,10 @@ MARGIN_BYTES: Final = 16 * 1024 * 1024
 TIDY_BYTES: Final = 64 * 1024 * 1024
 # What a script that is known takes besides its text, about.
 SCRIPT_BYTES: Final = 120
-# How many arguments go into Lua at once, and what one takes there besides its bytes.
+# How many arguments go into Lua at once, and what one takes there at most besides its bytes: the string's header, its
+# places on the stack and in a table, and that table as it grows.
 MOST_ARGUMENTS: Final = 500
-ARGUMENT_BYTES: Final = 64
+ARGUMENT_BYTES: Final = 128
 # Scripts that EVAL brought are forgotten beyond this many; those of SCRIPT LOAD stay.
 MOST_EVALUATED: Final = 500
 # The longest script: what the parser makes of it is some ten times as large.
@@ -224,16 +225,17 @@ class Runtime:
         """The bytes that Lua takes."""
         return int(self.lua.get_memory_used())
 
-    def room(self) -> int:
-        """How many bytes may go into Lua."""
-        return MEMORY_BYTES - MARGIN_BYTES - self.memory_used()
+    def fits(self, size: int) -> bool:
+        """Whether `size` bytes may go into Lua, if need be in the place of what nobody uses any more."""
+        most = MEMORY_BYTES - MARGIN_BYTES - size
+        if self.memory_used() > most:
+            self.lua.gccollect()
+        return self.memory_used() <= most
 
     def make_room(self, size: int) -> None:
         """Sees to it that `size` bytes may go into Lua. Raises `CommandError` when they may not."""
-        if size > self.room():
-            self.lua.gccollect()
-            if size > self.room():
-                raise CommandError(NO_MEMORY_IN_SCRIPT)
+        if not self.fits(size):
+            raise CommandError(NO_MEMORY_IN_SCRIPT)
 
     # Running
 

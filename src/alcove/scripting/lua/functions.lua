@@ -107,8 +107,11 @@ end
 -- What runs a function, given how many of the arguments are keys (see `sandbox.compile`).
 local function runner_of(callback)
   local keys, rest
+  -- What it was given does not outlive the call.
   local function body()
-    return callback(keys, rest)
+    local its_keys, its_rest = keys, rest
+    keys, rest = nil, nil
+    return callback(its_keys, its_rest)
   end
   return function(count, ...)
     if count < 0 then
@@ -142,6 +145,7 @@ function loading_redis.register_function(...)
     )
   end
   local flags = arguments.flags or {}
+  sandbox.check_memory()
   local problem =
     register(arguments.function_name, runner_of(arguments.callback), arguments.description or false, unpack(flags))
   if problem then
@@ -188,6 +192,7 @@ return function(code)
     return nil, problem
   end
   body = setfenv(sandbox.untailed(body), shown)
+  sandbox.check_memory()
   return function()
     debug_getmetatable(shown).__index = loading
     return loaded(run(body))

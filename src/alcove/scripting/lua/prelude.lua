@@ -55,10 +55,12 @@ local NO_MEMORY = "ERR not enough memory"
 -- Before anything is handed to Python or comes from there, because what fails for lack of memory then ends the process.
 local most_kilobytes = host.most_kilobytes
 
-local function relieve()
-  raw_collectgarbage("collect")
+local function check_memory()
   if gcinfo() > most_kilobytes then
-    error("not enough memory", 0)
+    raw_collectgarbage("collect")
+    if gcinfo() > most_kilobytes then
+      error("not enough memory", 0)
+    end
   end
 end
 
@@ -589,7 +591,12 @@ local function received(raises, value, kind, ...)
     local tokens = {}
     local count = 0
     while count < total do
+      check_memory()
+      local before = count
       count = appended(tokens, count, host.more())
+      if count == before then
+        error("not enough memory", 0)
+      end
     end
     return (grown(tokens, 1))
   end
@@ -607,14 +614,14 @@ local run = host.run
 
 function redis.call(...)
   if gcinfo() > most_kilobytes then
-    relieve()
+    check_memory()
   end
   return received(true, run(...))
 end
 
 function redis.pcall(...)
   if gcinfo() > most_kilobytes then
-    relieve()
+    check_memory()
   end
   return received(false, run(...))
 end
@@ -656,9 +663,7 @@ function redis.sha1hex(...)
   elseif type(text) ~= "string" then
     text = ""
   end
-  if gcinfo() > most_kilobytes then
-    relieve()
-  end
+  check_memory()
   return host.sha1hex(text)
 end
 
@@ -718,9 +723,7 @@ function redis.replicate_commands()
 end
 
 function redis.acl_check_cmd(...)
-  if gcinfo() > most_kilobytes then
-    relieve()
-  end
+  check_memory()
   local allowed = host.acl_check_cmd(...)
   if type(allowed) == "string" then
     raised(allowed)
@@ -958,7 +961,8 @@ local function run_body(body)
 end
 
 local sandbox = {
-  freeze = freeze, globals = globals, finished = finished, handler = handler, load_text = load_text, run = run_body,
+  freeze = freeze, globals = globals, finished = finished, handler = handler, load_text = load_text,
+  check_memory = check_memory, run = run_body,
 }
 
 -- Begins, and goes on with, arguments that are too many for one call.
@@ -989,6 +993,7 @@ function sandbox.compile(text)
     return nil, problem
   end
   body = setfenv(untailed(body), G)
+  check_memory()
   return function(keys, ...)
     if keys == 1 then
       set_one_key(...)
