@@ -32,8 +32,8 @@ EXACT = Backoff(jitter=0.0)
 def made(toolkit: Toolkit, **options: Any) -> Any:
     """A queue whose times are in units of the test's."""
     unit = toolkit.unit
-    options.setdefault("backoff", Backoff(first=unit, longest=100 * unit, jitter=0.0))
-    return toolkit.make("JobQueue", **{"lease": 5 * unit, **options})
+    options.setdefault("backoff", Backoff(first=2 * unit, factor=1.5, longest=100 * unit, jitter=0.0))
+    return toolkit.make("JobQueue", **options)
 
 
 @pytest.fixture
@@ -81,14 +81,14 @@ def test_the_chapters_queue_loses_the_job_of_a_worker_that_dies_and_this_one_doe
     client.rpush("queue:email", "a job")
     assert client.blpop(["queue:email"], 1) is not None
     # Here the worker dies. Nothing is left of the job.
-    toolkit.pass_time(6)
+    toolkit.pass_time(2.5)
     assert client.llen("queue:email") == 0
 
-    queue = made(toolkit)
+    queue = made(toolkit, lease=2 * toolkit.unit)
     id = queue.enqueue("email", "a job")
     assert queue.dequeue_priority("email").id == id
     # Here too.
-    toolkit.pass_time(6)
+    toolkit.pass_time(2.5)
     again = queue.dequeue_priority("email")
     assert (again.id, again.payload, again.attempt) == (id, "a job", 2)
 
@@ -164,10 +164,11 @@ def test_more_are_due_than_one_call_puts_in_line(toolkit: Toolkit, queue: Any) -
     assert sorted(taken) == list(range(350))
 
 
-def test_a_lease_runs_out_and_its_holder_is_fenced(toolkit: Toolkit, queue: Any) -> None:
+def test_a_lease_runs_out_and_its_holder_is_fenced(toolkit: Toolkit) -> None:
+    queue = made(toolkit, lease=2 * toolkit.unit)
     queue.enqueue("q", "work")
     zombie = queue.dequeue_priority("q")
-    toolkit.pass_time(6)
+    toolkit.pass_time(2.5)
     holder = queue.dequeue_priority("q")
     assert (holder.id, holder.attempt) == (zombie.id, zombie.attempt + 1)
     for claim in (
@@ -186,20 +187,22 @@ def test_a_lease_runs_out_and_its_holder_is_fenced(toolkit: Toolkit, queue: Any)
         queue.ack(holder)
 
 
-def test_a_lease_that_ran_out_counts_until_somebody_else_takes_the_job(toolkit: Toolkit, queue: Any) -> None:
+def test_a_lease_that_ran_out_counts_until_somebody_else_takes_the_job(toolkit: Toolkit) -> None:
+    queue = made(toolkit, lease=2 * toolkit.unit)
     queue.enqueue("q", "work")
     slow = queue.dequeue_priority("q")
-    toolkit.pass_time(6)
+    toolkit.pass_time(2.5)
     queue.ack(slow, "late, but done")
     assert queue.dequeue_priority("q") is None
     assert queue.wait_result("q", slow.id) == "late, but done"
 
 
-def test_a_heartbeat_keeps_the_job(toolkit: Toolkit, queue: Any) -> None:
+def test_a_heartbeat_keeps_the_job(toolkit: Toolkit) -> None:
+    queue = made(toolkit, lease=4 * toolkit.unit)
     queue.enqueue("q", "long")
     job = queue.dequeue_priority("q")
-    for step in range(4):
-        toolkit.pass_time(3)
+    for step in range(3):
+        toolkit.pass_time(2)
         if step % 2:
             queue.extend(job)
         else:
@@ -207,22 +210,23 @@ def test_a_heartbeat_keeps_the_job(toolkit: Toolkit, queue: Any) -> None:
         assert queue.dequeue_priority("q") is None
     assert queue.get_status("q", job.id).progress == {"step": 2}
     queue.extend(job, 50 * toolkit.unit)
-    toolkit.pass_time(10)
+    toolkit.pass_time(5)
+    assert queue.dequeue_priority("q") is None
     queue.ack(job)
 
 
 def test_failures_are_tried_again_after_longer_and_longer(toolkit: Toolkit) -> None:
     queue = made(toolkit, max_attempts=3)
     id = queue.enqueue("q", "flaky")
-    for attempt, wait in ((1, 1), (2, 2)):
+    for attempt, wait in ((1, 2), (2, 3)):
         job = queue.dequeue_priority("q")
         assert job.attempt == attempt
         assert queue.fail(job, ValueError("no luck")) is False
         status = queue.get_status("q", id)
         assert (status.state, status.error) == ("delayed", "ValueError: no luck")
-        toolkit.pass_time(wait - 0.5)
+        toolkit.pass_time(wait - 1)
         assert queue.dequeue_priority("q") is None
-        toolkit.pass_time(1)
+        toolkit.pass_time(1.5)
     job = queue.dequeue_priority("q")
     assert queue.fail(job, "the last time") is True
     assert queue.get_status("q", id).state == "dead"
@@ -250,11 +254,11 @@ def test_a_failure_may_say_when_and_whether(toolkit: Toolkit, queue: Any) -> Non
 
 
 def test_a_job_that_kills_its_workers_is_given_up(toolkit: Toolkit) -> None:
-    queue = made(toolkit, max_attempts=3)
+    queue = made(toolkit, max_attempts=3, lease=2 * toolkit.unit)
     id = queue.enqueue("q", "poison")
     for attempt in (1, 2, 3):
         assert queue.dequeue_priority("q").attempt == attempt
-        toolkit.pass_time(6)
+        toolkit.pass_time(2.5)
     assert queue.dequeue_priority("q") is None
     [letter] = queue.dead_letters("q")
     assert letter.job.id == id
@@ -279,7 +283,8 @@ def test_dead_letters_are_replayed_and_forgotten(toolkit: Toolkit, queue: Any) -
     ids = queue.enqueue_many("q", range(5))
     for job in queue.take("q", 5):
         queue.fail(job, f"error {job.payload}", retry=False)
-        toolkit.pass_time(0.1)
+        # Those of one millisecond would be in order of their ids.
+        toolkit.pass_time(0.02)
     assert [letter.job.payload for letter in queue.dead_letters("q")] == [4, 3, 2, 1, 0]
     assert [letter.error for letter in queue.dead_letters("q", 2, 1)] == ["error 3", "error 2"]
     assert queue.replay("q", ids[3], "no-such-job") == 1
@@ -300,7 +305,7 @@ def test_dead_letters_are_bounded(toolkit: Toolkit) -> None:
     queue.enqueue_many("q", range(7))
     for job in queue.take("q", 5):
         queue.fail(job, retry=False)
-        toolkit.pass_time(0.1)
+        toolkit.pass_time(0.02)
     assert [letter.job.payload for letter in queue.dead_letters("q")] == [4, 3, 2]
     toolkit.pass_time(9)
     queue.fail(queue.dequeue_priority("q"), retry=False)
@@ -345,6 +350,15 @@ def test_an_id_of_ones_own_counts_once(queue: Any) -> None:
     assert queue.dequeue_priority("q") is None
 
 
+def test_what_is_there_already_takes_no_room_and_no_name(toolkit: Toolkit) -> None:
+    queue = made(toolkit, max_length=1)
+    queue.enqueue("q", 1, id="a")
+    assert queue.enqueue("q", 1, id="a", unique="u") == "a"
+    job = queue.dequeue_priority("q")
+    assert queue.enqueue("q", 2, id="b", unique="u") == "b"
+    queue.ack(job)
+
+
 def test_unique_while_waiting(queue: Any) -> None:
     first = queue.enqueue("q", 1, unique="report {1}", unique_for="waiting")
     assert queue.enqueue("q", 2, unique="report {1}", unique_for="waiting") == first
@@ -365,7 +379,7 @@ def test_unique_until_it_is_done(toolkit: Toolkit) -> None:
     assert queue.enqueue("q", 2, unique="u") == first
     queue.fail(job)
     assert queue.enqueue("q", 2, unique="u") == first
-    toolkit.pass_time(2)
+    toolkit.pass_time(3)
     queue.ack(queue.dequeue_priority("q"))
     second = queue.enqueue("q", 3, unique="u")
     assert second != first
@@ -635,7 +649,7 @@ def test_a_model_agrees(toolkit: Toolkit, seed: int) -> None:
     import random
 
     chance = random.Random(seed)
-    queue = made(toolkit, lease=1000 * toolkit.unit)
+    queue = made(toolkit)
     waiting: list[tuple[int, int, str]] = []
     held: dict[str, Any] = {}
     sequence = 0

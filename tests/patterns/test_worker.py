@@ -265,9 +265,29 @@ def test_a_worker_that_stops_ends_what_it_has_begun(queue: Any) -> None:
         go_on.set()
     assert queue.get_status("q", first).state == "done"
     assert queue.get_status("q", second).state == "waiting"
-    # It may run again.
-    worker.run(until_empty=True)
+    # What was stopped stays stopped.
+    worker.run()
+    assert queue.get_status("q", second).state == "waiting"
+    worker_of(queue, {"q": work}).run(until_empty=True)
     assert queue.get_status("q", second).state == "done"
+
+
+def test_time_that_a_test_moves(toolkit: Toolkit) -> None:
+    queue = toolkit.make("JobQueue", backoff=Backoff(first=5 * toolkit.unit, jitter=0.0))
+    attempts: list[int] = []
+
+    def work(job: Any) -> None:
+        attempts.append(job.attempt)
+        if job.attempt == 1:
+            raise ValueError("no luck")
+
+    worker = worker_of(queue, {"q": work})
+    id = queue.enqueue("q", 1, delay=3 * toolkit.unit)
+    for expected in ([], [1], [1], [1, 2]):
+        worker.run(until_empty=True)
+        assert attempts == expected
+        toolkit.pass_time(4)
+    assert queue.get_status("q", id).state == "done"
 
 
 def test_an_idle_worker_stops_at_once(live_toolkit: Toolkit) -> None:
@@ -400,7 +420,7 @@ def test_arguments_that_make_no_sense(queue: Any) -> None:
 # Processes
 
 MODULE = """
-import asyncio, os, time
+import asyncio, os, signal, time
 import alcove, alcove.asyncio, alcove.patterns, alcove.patterns.asyncio
 from alcove.patterns import Backoff
 
@@ -408,14 +428,20 @@ URL = os.environ["ALCOVE_URL"]
 OPTIONS = dict(lease=0.3, max_attempts=1000, backoff=Backoff(first=0.01))
 ledger = alcove.from_url(URL)
 
+def die_of(job):
+    if "deadly" in job.payload:
+        os.kill(os.getpid(), signal.SIGKILL)
+
 def work(job):
     ledger.hincrby("begun", str(job.n), 1)
+    die_of(job)
     time.sleep(job.seconds)
     ledger.hincrby("done", str(job.n), 1)
     return job.n
 
 async def work_async(job):
     ledger.hincrby("begun", str(job.n), 1)
+    die_of(job)
     await asyncio.sleep(job.seconds)
     ledger.hincrby("done", str(job.n), 1)
     return job.n
@@ -481,6 +507,24 @@ def test_killed_workers_lose_nothing(live_toolkit: Toolkit, start: Callable[...,
     # What was killed was begun again; what was not, was not.
     assert sum(begun_at.values()) <= 300 + 4 * 4
     assert queue.get_counts("q").running == 0
+
+
+@elsewhere
+def test_a_job_that_kills_its_workers_is_given_up(
+    live_toolkit: Toolkit, start: Callable[..., subprocess.Popen[bytes]]
+) -> None:
+    client = live_toolkit.client
+    queue = live_toolkit.make("JobQueue")
+    deadly = queue.enqueue("q", {"n": 0, "seconds": 0, "deadly": True}, max_attempts=2)
+    ids = queue.enqueue_many("q", [{"n": number, "seconds": 0.01} for number in range(1, 20)])
+    for _ in range(2):
+        assert start().wait(PATIENCE_S) == -signal.SIGKILL
+    start()
+    assert [queue.wait_result("q", id, PATIENCE_S) for id in ids] == list(range(1, 20))
+    with pytest.raises(JobFailed, match="lease ran out"):
+        queue.wait_result("q", deadly, PATIENCE_S)
+    assert numbers(client, "begun")[0] == 2
+    assert 0 not in numbers(client, "done")
 
 
 @elsewhere

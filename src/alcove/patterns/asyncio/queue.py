@@ -90,12 +90,13 @@ class JobQueue(Pattern):
     server keeps its data; it is done twice when a worker dies, or is thought dead, after the work and before the
     `ack`. Two never hold a job at once: when a lease ran out and the job was given to another, `ack`, `fail`, `release`
     and `report` of the former holder raise `LeaseLost` and change nothing. What a handler writes elsewhere can be
-    fenced in the same way by `job.attempt`, which is higher for each later holder until a dead letter is replayed.
+    fenced in the same way by `job.attempt`, which is higher than that of any holder whose lease ran out, until a dead
+    letter is replayed.
 
     Killed worker: its jobs come again when their leases run out. Server restarted: what it kept of its data counts; a
     job may be lost or come again that it had not yet on disk. Network cut: calls are sent again and applied once; one
-    that raises `OutcomeUnknown` may be repeated, `enqueue` with an `id` of your own. Clocks: only the server's counts;
-    when that jumps, leases and delays do.
+    that raises `OutcomeUnknown` may be repeated, `enqueue` with an `id` of your own. A job that such a `dequeue` took
+    comes again after its lease. Clocks: only the server's counts; when that jumps, leases and delays do.
 
     Every operation is one trip, and atomic; waiting is by wake-up, not polling. Memory is bounded: `max_length` jobs
     wait in a queue (else `QueueFull`), the latest `max_dead` dead letters are kept, for `dead_ttl` seconds, results for
@@ -156,7 +157,7 @@ class JobQueue(Pattern):
         job_id = uuid.uuid4().hex if id is None else job_id_text(id)
         most = self.rules.max_attempts if max_attempts is None else max_attempts
         words = [*how.words, *job_words(job_id, self.codec.encode(job), priority, due_text(delay, at), most)]
-        keys = [self.keys.tagged("queue", queue, "unique", how.name)]
+        keys = [self.keys.tagged("queue", queue, "unique", how.name)] if how.kind == "time" else []
         if pipeline is not None:
             where, told = self._call(queue, [self.rules.max_length, *words], keys)
             pipeline.execute_command(*ENQUEUE_WITHIN.by_text(where, told))
@@ -181,8 +182,7 @@ class JobQueue(Pattern):
         words: list[Word] = [self.rules.max_length, *NOT_UNIQUE.words]
         for data in encoded:
             words += job_words(uuid.uuid4().hex, data, priority, due, most)
-        keys = [self.keys.tagged("queue", queue, "unique", NOT_UNIQUE.name)]
-        return [id.decode() for id in await self._ask(ENQUEUE, queue, words, keys)]
+        return [id.decode() for id in await self._ask(ENQUEUE, queue, words)]
 
     # Taking them out
 

@@ -138,28 +138,30 @@ class Worker:
         if self._is_running:
             raise InvalidArgument("this worker runs already")
         self._is_running = True
-        self._stopping.clear()
+        log.info("working off %s", ", ".join(str(line.name) for line in self._lines))
         ended = Event()
         with on_signals(self.stop) if handle_signals else nullcontext():
             fetching = [self._beside(f"queue {line.name}", self._fetch, line, until_empty) for line in self._lines]
             others = [self._beside("heartbeat", self._renew, ended)]
-            others += [self._beside(f"cron {cron.name}", self._keep_time, cron) for cron in self.cron]
+            others += [self._beside(f"cron {cron.name}", self._keep_time, cron, ended) for cron in self.cron]
             try:
                 if not until_empty:
                     await happened(self._stopping)
                     await self._rouse()
                 for task in fetching:
                     await task.join()
-                self.stop()
                 await self._finish()
-            finally:
+            except BaseException:
                 self.stop()
+                raise
+            finally:
                 ended.set()
                 for task in [*fetching, *others]:
                     task.cancel()
                 self._is_running = False
             for task in others:
                 await task.join()
+        log.info("stopped")
 
     def _beside(self, name: str, function: Callable[..., Coroutine[Any, Any, None]], *args: Any) -> Task:
         return spawn(f"alcove {name}", self._guarded, function, args)
@@ -173,7 +175,10 @@ class Worker:
             raise
 
     def stop(self) -> None:
-        """Lets `run` end: no more jobs are taken, and those under way are finished. It does not wait for that."""
+        """Lets `run` end: no more jobs are taken, and those under way are finished. It does not wait for that.
+
+        A worker that was stopped does not run again; one that does not run yet will not.
+        """
         self._stopping.set()
         for line in self._lines:
             line.freed.set()
@@ -234,7 +239,7 @@ class Worker:
                 else:
                     return
                 pause = FIRST_PAUSE_S
-            except RedisError as error:
+            except (RedisError, LeaseLost) as error:
                 log.warning("no jobs of %s, trying again in %.1f s: %s", line.name, pause, error)
                 await happened(self._stopping, pause)
                 pause = min(2 * pause, LONGEST_PAUSE_S)
@@ -343,11 +348,11 @@ class Worker:
         if line.is_interruptible and run.task is not None:
             run.task.cancel()
 
-    async def _keep_time(self, cron: Cron) -> None:
+    async def _keep_time(self, cron: Cron, ended: Event) -> None:
         """Sees to a schedule, by the server's clock."""
         ahead = timedelta(0)
         last: datetime | None = None
-        while not self._stopping.is_set():
+        while not ended.is_set():
             now = datetime.now(UTC) + ahead
             due = cron.begin(now) if last is None else cron.due(last, now)
             pause = min((due - now).total_seconds(), CLOCK_LOOK_S)
@@ -362,4 +367,4 @@ class Worker:
                 except (QueueFull, RedisError) as error:
                     log.warning("%s is due, trying again in %.1f s: %s", cron.name, LONGEST_PAUSE_S, error)
                     pause = LONGEST_PAUSE_S
-            await happened(self._stopping, pause)
+            await happened(ended, pause)

@@ -7,8 +7,6 @@ local JOB_WORDS = 5
 
 local function put(at, lock)
   local limit, unique, name, unique_ms = tonumber(ARGV[at]), ARGV[at + 1], ARGV[at + 2], ARGV[at + 3]
-  local first = at + 4
-  local last = first + JOB_WORDS * math.floor((#ARGV - first + 1) / JOB_WORDS) - 1
   local there = unique == 'time' and redis.call('GET', lock)
   if unique == 'waiting' or unique == 'done' then
     there = redis.call('HGET', jobs, 'u:' .. name)
@@ -16,35 +14,42 @@ local function put(at, lock)
   if there then
     return {there}
   end
-  local length = redis.call('ZCARD', waiting) + redis.call('ZCARD', delayed) + (last - first + 1) / JOB_WORDS
-  if length > limit then
+  local ids, fresh = {}, {}
+  for i = at + 4, #ARGV, JOB_WORDS do
+    ids[#ids + 1] = ARGV[i]
+    if redis.call('HEXISTS', jobs, 's:' .. ARGV[i]) == 0 then
+      fresh[#fresh + 1] = i
+    end
+  end
+  if #fresh == 0 then
+    return ids
+  end
+  if redis.call('ZCARD', waiting) + redis.call('ZCARD', delayed) + #fresh > limit then
     return redis.error_reply('QUEUEFULL no more than ' .. limit .. ' jobs may wait')
   end
-  local ids = {}
-  for i = first, last, JOB_WORDS do
+  local is_in_line = false
+  for _, i in ipairs(fresh) do
     local id, due = ARGV[i], ARGV[i + 3]
-    ids[#ids + 1] = id
-    if redis.call('HEXISTS', jobs, 's:' .. id) == 0 then
-      local job = {
-        id = id, priority = ARGV[i + 2], enqueued_at = time, place = '-', attempts = 0, most = ARGV[i + 4],
-        token = '-', unique = unique == 'time' and '-' or unique, name = name,
-      }
-      local moment = string.match(due, '^@(.+)')
-      due = tonumber(moment) or time + due
-      if due > time then
-        delay_until(job, due)
-      else
-        put_in_line(job)
-      end
-      redis.call('HSET', jobs, 'j:' .. id, ARGV[i + 1], 's:' .. id, state_of(job))
+    local job = {
+      id = id, priority = ARGV[i + 2], enqueued_at = time, place = '-', attempts = 0, most = ARGV[i + 4],
+      token = '-', unique = unique == 'time' and '-' or unique, name = name,
+    }
+    local moment = string.match(due, '^@(.+)')
+    due = tonumber(moment) or time + due
+    if due > time then
+      delay_until(job, due)
+    else
+      put_in_line(job)
+      is_in_line = true
     end
+    redis.call('HSET', jobs, 'j:' .. id, ARGV[i + 1], 's:' .. id, state_of(job))
   end
   if unique == 'time' then
     redis.call('SET', lock, ids[1], 'PX', unique_ms)
   elseif unique ~= '-' then
     redis.call('HSET', jobs, 'u:' .. name, ids[1])
   end
-  if redis.call('ZCARD', waiting) > 0 then
+  if is_in_line then
     wake_one()
   end
   return ids
