@@ -57,7 +57,12 @@ class Served:
     def connect(self) -> Any:
         """A client, once there is somebody to connect to; the data may still be loaded."""
         eventually(lambda: self.socket.exists() or self.popen.poll() is not None)
-        client = redis.Redis(unix_socket_path=str(self.socket), decode_responses=True, retry=Retry(NoBackoff(), 0))
+        client = redis.Redis(
+            unix_socket_path=str(self.socket),
+            decode_responses=True,
+            retry=Retry(NoBackoff(), 0),
+            socket_timeout=PATIENCE_SECONDS,
+        )
         eventually(lambda: self._answers(client))
         return client
 

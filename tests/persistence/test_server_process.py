@@ -126,7 +126,7 @@ def test_an_append_only_file_stays_in_its_folder(serve: Serve, tmp_path: Path) -
 def test_a_snapshot_is_cancelled(serve: Serve) -> None:
     client = serve("--save", "", "--enable-debug-command", "yes").client()
     assert refusal(client, "BGSAVE", "CANCEL") == "Background saving is currently not in progress or scheduled"
-    client.execute_command("DEBUG", "POPULATE", 30000, "key", 100)
+    client.execute_command("DEBUG", "POPULATE", 10000, "key", 100)
     # The words of the reply, of which redis-py makes True.
     del client.response_callbacks["BGSAVE"]
     with client.pipeline(transaction=False) as pipe:
@@ -139,6 +139,19 @@ def test_a_snapshot_is_cancelled(serve: Serve) -> None:
     assert info(client, "rdb_saves") == 0
     assert client.execute_command("BGSAVE", "SCHEDULE") == "Background saving started"
     eventually(lambda: info(client, "rdb_saves") == 1)
+
+
+def test_bgsave_keeps_nobody_waiting(serve: Serve) -> None:
+    """What it begins is not done at once, not even behind a SAVE, which is."""
+    client = serve("--save", "", "--enable-debug-command", "yes").client()
+    client.execute_command("DEBUG", "POPULATE", 10000, "key", 10)
+    with client.pipeline(transaction=False) as pipe:
+        fields = pipe.save().bgsave().info("persistence").execute()[2]
+    assert (fields["rdb_saves"], fields["rdb_bgsave_in_progress"]) == (1, 1)
+    assert fields["current_save_keys_total"] == 10000
+    assert fields["current_save_keys_processed"] < 1000
+    assert fields["current_fork_perc"] < 10
+    eventually(lambda: info(client, "rdb_saves") == 2)
 
 
 def test_no_half_of_a_transaction_is_saved(serve: Serve) -> None:
@@ -158,7 +171,7 @@ def test_no_half_of_a_transaction_is_saved(serve: Serve) -> None:
 
 def test_save_while_a_rewrite_runs(serve: Serve) -> None:
     client = serve(*APPEND_ONLY, "--enable-debug-command", "yes").client()
-    client.execute_command("DEBUG", "POPULATE", 30000, "key", 100)
+    client.execute_command("DEBUG", "POPULATE", 10000, "key", 100)
     with client.pipeline(transaction=False) as pipe:
         replies = pipe.bgrewriteaof().execute_command("BGREWRITEAOF").save().execute(raise_on_error=False)
     assert replies[0] is True

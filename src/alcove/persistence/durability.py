@@ -71,7 +71,8 @@ class Durability:
         self.saving = self.rewriting = False
         self.save_scheduled = self.rewrite_scheduled = False
         self._job_began_us = 0
-        self._in_time: Callable[[], bool] = always
+        # Whether the job may go on, now that housekeeping is at work; at other times it does as little as it can.
+        self._in_time: Callable[[], bool] = never
         self._sync: Future[Any] | None = None
         self._next_sync_us = self._next_retry_us = self._next_save_us = self._next_rewrite_us = 0
         # Until when nothing has to be looked at unless there is news of the journal, and when something is due.
@@ -533,9 +534,12 @@ class Durability:
     def _finish(self, job: Job) -> None:
         """Runs a job to its end while everybody waits."""
         self._in_time = always
-        for awaited in job:
-            if awaited is not None:
-                wait([awaited])
+        try:
+            for awaited in job:
+                if awaited is not None:
+                    wait([awaited])
+        finally:
+            self._in_time = never
 
     def _abandon_job(self) -> None:
         if self._job is not None:
@@ -829,6 +833,10 @@ def told_while_alive(method: weakref.WeakMethod[Callable[[], None]]) -> Callable
 
 def always() -> bool:
     return True
+
+
+def never() -> bool:
+    return False
 
 
 def close_all(things: list[Any], owner: int) -> None:
