@@ -7,12 +7,15 @@ local calls = table.remove(KEYS)
 local REMEMBERED_MS = 600000
 local MANY = 256
 
+-- Of each lane: the last number, its time, and what was answered, as text or packed.
+local LAST = '^(%d+) (%d+) (.)(.*)$'
+
 local last = redis.call('HGET', calls, lane)
 if last then
-  last = cmsgpack.unpack(last)
-  if last[1] == number then
-    return last[3]
-  elseif last[1] > number then
+  local known, _, form, answer = string.match(last, LAST)
+  if tonumber(known) == number then
+    return form == 't' and answer or cmsgpack.unpack(answer)
+  elseif tonumber(known) > number then
     return redis.error_reply('STALE this call was given up, and a later one applied')
   end
 end
@@ -25,13 +28,15 @@ local answer, is_unchanged = body()
 if is_unchanged or type(answer) == 'table' and answer.err then
   return answer
 end
-redis.call('HSET', calls, lane, cmsgpack.pack({number, now(), answer}))
+local kept = type(answer) == 'string' and 't' .. answer or 'p' .. cmsgpack.pack(answer)
+redis.call('HSET', calls, lane, string.format('%.0f %.0f ', number, now()) .. kept)
 redis.call('PEXPIRE', calls, REMEMBERED_MS)
 if number % MANY == 0 and redis.call('HLEN', calls) > MANY then
   -- Lanes of those that are no more.
   local all = redis.call('HGETALL', calls)
   for i = 1, #all, 2 do
-    if cmsgpack.unpack(all[i + 1])[2] < now() - REMEMBERED_MS then
+    local _, time = string.match(all[i + 1], LAST)
+    if tonumber(time) < now() - REMEMBERED_MS then
       redis.call('HDEL', calls, all[i])
     end
   end
