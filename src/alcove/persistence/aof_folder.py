@@ -23,6 +23,8 @@ class AofFolder:
         # What the manifest says, once it was read or written: before that nothing may be put in its place.
         self.manifest = Manifest()
         self.known = False
+        # Whether the folder is certainly there.
+        self._made = False
 
     def path(self, part: Part) -> str:
         return os.path.join(self.folder, part.name)
@@ -133,9 +135,12 @@ class AofFolder:
         return sum(self._disk.size(self.path(part)) for part in self.manifest.parts())
 
     def _make_folder(self) -> None:
-        if not self._disk.exists(self.folder):
-            self._disk.make_folder(self.folder)
+        if not self._made:
+            # Who made it may have been killed before it was on the disk.
+            if not self._disk.exists(self.folder):
+                self._disk.make_folder(self.folder)
             self._disk.sync_folder(os.path.dirname(self.folder))
+            self._made = True
 
     def _put(self, manifest: Manifest) -> None:
         self._make_folder()
