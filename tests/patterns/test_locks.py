@@ -673,5 +673,15 @@ def test_a_lock_goes_by_its_namespace(toolkit: Toolkit) -> None:
         assert toolkit.client.exists(f"{name}:lock:{{a}}")
 
 
+def test_clients_of_all_kinds_are_understood(live_toolkit: Toolkit) -> None:
+    for options in ({"decode_responses": True}, {"protocol": 3}, {"protocol": 2}, {"socket_timeout": 2.0}):
+        lock = live_toolkit.make("DistributedLock", client_options=options)
+        with lock.hold("a") as held:
+            assert lock.status("a").fence == held.fence
+            with pytest.raises(LockNotAcquired):
+                together(lambda lock=lock: lock.acquire("a", wait=0.05))
+        assert lock.status("a").holders == 0
+
+
 def test_claims_differ() -> None:
     assert len({new_claim("lock").token for _ in range(1000)}) == 1000

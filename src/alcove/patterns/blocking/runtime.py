@@ -173,11 +173,12 @@ class _Alarms:
     def _run(self) -> None:
         while True:
             with self._changed:
-                while not (self._heap and self._heap[0][0] <= monotonic()):
-                    self._changed.wait(self._heap[0][0] - monotonic() if self._heap else None)
-                    while self._heap and self._heap[0][2].done:
-                        heapq.heappop(self._heap)
+                while (left := self._heap[0][0] - monotonic() if self._heap else None) is None or left > 0:
+                    self._changed.wait(left)
                 _, _, task = heapq.heappop(self._heap)
+                # Those behind it that were cancelled go too: where most are, this thread seldom wakes.
+                while self._heap and self._heap[0][2].done:
+                    heapq.heappop(self._heap)
             if not task.done:
                 task._begin()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Column, or_, select, update
+from sqlalchemy import Column, func, or_, select, update
 from sqlalchemy.engine import Connection
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.elements import ColumnElement
@@ -36,13 +36,13 @@ def check_fence(
     if not where:
         raise InvalidArgument("say which rows: a fence belongs to what was locked")
     fresh = or_(last.is_(None), last <= fence)
-    changed = session.execute(update(table).where(*where, fresh).values({column: fence}))
-    # The rows are ours now, or are not there: what is found stays true.
-    found = session.execute(select(last).where(*where).order_by(last.desc()).limit(1)).first()
-    if found is None:
+    session.execute(update(table).where(*where, fresh).values({column: fence}))
+    # Rows with this fence are ours until the end; one with another has a greater one, and a fence never shrinks.
+    rows, greatest = session.execute(select(func.count(), func.max(last)).select_from(table).where(*where)).one()
+    if rows == 0:
         raise LookupError(f"there is no such row, so fence {fence} is not checked")
-    if found[0] != fence or not changed.rowcount:  # type: ignore[attr-defined]
-        raise StaleFence(fence, found[0])
+    if greatest > fence:
+        raise StaleFence(fence, greatest)
 
 
 def fence_column(table: Any, name: str) -> Column[int]:
