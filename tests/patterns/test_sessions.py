@@ -499,6 +499,17 @@ def test_signing_in(store: Any) -> None:
         assert store.get(store.sign_in(nothing, "bob", {"a": 1})).data == {"a": 1}
 
 
+def test_a_sign_in_takes_over_nothing_of_another_user(store: Any) -> None:
+    anns = store.create("ann", {"secret": 1})
+    bobs = store.sign_in(anns, "bob", {"a": 1})
+    assert (store.get(bobs).user_id, store.get(bobs).data) == ("bob", {"a": 1})
+    assert store.get(anns) is None
+    # Of one's own, one does.
+    again = store.sign_in(bobs, "bob")
+    assert store.get(again).data == {"a": 1}
+    assert len(store.sessions("bob")) == 1
+
+
 def test_a_sign_in_follows_what_is_changed_meanwhile(client: redis.Redis) -> None:
     store = SessionStore(client)
     visitor = store.create(None, {"a": 1, "b": 1})
@@ -630,7 +641,9 @@ def test_one_trip_is_enough(client: redis.Redis) -> None:
         {"absolute": 0},
         {"touch": 1.5},
         {"touch": -0.1},
+        {"touch": "half"},
         {"most_per_user": 0},
+        {"most_per_user": 2.5},
         {"namespace": "a b"},
     ],
 )
@@ -647,6 +660,7 @@ def test_calls_that_make_no_sense(toolkit: Toolkit, store: Any) -> None:
         lambda: store.create("bob", {"\ud800": 1}),
         lambda: store.create("bob", ["a"]),
         lambda: store.create(True),
+        lambda: store.create("bob", []),
         lambda: store.update(session_id, {"a": 2}, remove="a"),
         lambda: store.update(session_id, {"a": 2}, remove=[5]),
         lambda: store.rotate(session_id, grace=-1),

@@ -29,14 +29,17 @@ from alcove.patterns.core.sessions import (
     Session,
     SessionConflict,
     SessionGone,
+    at_least_one,
     check_handle,
     fields_of,
     handle_of,
     is_id,
+    milliseconds,
     names_of,
     new_id,
     pairs_of,
     session_of,
+    share,
     tag_in,
     tag_of,
 )
@@ -93,12 +96,8 @@ class SessionStore(Pattern):
         super().__init__(client, namespace=namespace)
         self._idle_ms = milliseconds("idle", idle)
         self._absolute_ms = 0 if absolute is None else milliseconds("absolute", absolute)
-        if isinstance(touch, bool) or not 0 <= touch <= 1:
-            raise InvalidArgument(f"touch is a part of idle, from 0 to 1, not {touch!r}")
-        if most_per_user is not None and (isinstance(most_per_user, bool) or most_per_user < 1):
-            raise InvalidArgument(f"most_per_user is at least 1, not {most_per_user!r}")
-        self._touch_ms = round(self._idle_ms * touch)
-        self._most = most_per_user or 0
+        self._touch_ms = round(self._idle_ms * share("touch", touch))
+        self._most = 0 if most_per_user is None else at_least_one("most_per_user", most_per_user)
         self.codec = codec
 
         # One session
@@ -106,7 +105,7 @@ class SessionStore(Pattern):
     def create(self, user_id: Id | None, data: Mapping[str, Any] | None = None) -> str:
         """Makes a session, and returns its id. Before anybody has signed in there is no user: None."""
         session_id = new_id(tag_of(user_id))
-        self._create(session_id, user_id, fields_of(data or {}, self.codec))
+        self._create(session_id, user_id, fields_of({} if data is None else data, self.codec))
         return session_id
 
     def _create(self, session_id: str, user_id: Id | None, fields: dict[str, bytes]) -> None:
@@ -199,12 +198,16 @@ class SessionStore(Pattern):
     def sign_in(self, session_id: str | None, user_id: Id, data: Mapping[str, Any] | None = None) -> str:
         """Makes a session of a user that goes on with the data of a visitor's, ends that one, and returns the new id.
 
-        `data` is added. Takes three trips, as the two may be on different nodes; if they do not all come to pass, the
-        visitor still has the old session. Raises `SessionConflict` when the visitor's is changed again and again.
+        `data` is added. If the old session is another user's, it is ended, and nothing of it is taken over. Takes three
+        trips, as the two may be on different nodes; if they do not all come to pass, the visitor still has the old
+        session. Raises `SessionConflict` when the visitor's is changed again and again.
         """
-        added = fields_of(data or {}, self.codec)
+        added = fields_of({} if data is None else data, self.codec)
         fresh = new_id(tag_of(user_id))
         visitors = self.get(session_id)
+        if visitors is not None and visitors.user_id not in (None, str(user_id)):
+            self.destroy(session_id)
+            visitors = None
         known = {} if visitors is None else visitors.stored
         self._create(fresh, user_id, {**known, **added})
         attempt = 0
@@ -228,8 +231,7 @@ class SessionStore(Pattern):
 
     def sessions(self, user_id: Id, limit: int = 100) -> list[Session]:
         """The sessions of a user, without their ids, at most `limit`: those that end last are first. Two trips."""
-        if limit < 1:
-            raise InvalidArgument(f"limit is at least 1, not {limit}")
+        at_least_one("limit", limit)
         tag = tag_of(user_id)
         index = self.keys.tagged("session", tag)
         named = self._command("ZREVRANGEBYSCORE", index, "+inf", 0, "LIMIT", 0, limit)
@@ -288,10 +290,3 @@ class SessionStore(Pattern):
                 return [*answer, handle] if answer[0] == b"found" else answer
             handle = answer[1].decode()
         return [b"gone"]
-
-
-def milliseconds(name: str, seconds: float) -> int:
-    """A time as the scripts have it. Raises `InvalidArgument` unless it is a number from a millisecond to a century."""
-    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0.001 <= seconds <= 36_525 * 86_400:
-        raise InvalidArgument(f"{name} is a number of seconds, more than 0 and less than a century, not {seconds!r}")
-    return round(seconds * 1000)

@@ -32,6 +32,7 @@ _ID: Final = re.compile(r"[A-Za-z0-9_-]{16}\.[A-Za-z0-9_-]{32}", re.ASCII)
 _HANDLE: Final = re.compile(r"[A-Za-z0-9_-]{32}", re.ASCII)
 # How often an id may have been rotated within the grace of the first one.
 MOST_HOPS: Final = 8
+LONGEST_S: Final = 36_525 * 86_400
 
 
 class SessionGone(PatternError, LookupError):
@@ -159,3 +160,22 @@ def session_of(handle: str, left_ms: int, flat: list[bytes], codec: Codec[Any], 
         session_id,
         stored,
     )
+
+
+def milliseconds(name: str, seconds: float) -> int:
+    """A time as the scripts have it. Raises `InvalidArgument` unless it is a number from a millisecond to a century."""
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0.001 <= seconds <= LONGEST_S:
+        raise InvalidArgument(f"{name} is a number of seconds, more than 0 and less than a century, not {seconds!r}")
+    return round(seconds * 1000)
+
+
+def share(name: str, value: float) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
+        raise InvalidArgument(f"{name} is a part of the whole, from 0 to 1, not {value!r}")
+    return value
+
+
+def at_least_one(name: str, value: int) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise InvalidArgument(f"{name} is a whole number from 1, not {value!r}")
+    return value
