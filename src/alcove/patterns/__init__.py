@@ -15,8 +15,12 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from alcove.patterns import asyncio as asyncio
+    from alcove.patterns.blocking.broadcast import Broadcaster as Broadcaster
+    from alcove.patterns.blocking.broadcast import Listener as Listener
     from alcove.patterns.blocking.cache import Cache as Cache
     from alcove.patterns.blocking.cart import ShoppingCart as ShoppingCart
+    from alcove.patterns.blocking.chat import ChatRoom as ChatRoom
+    from alcove.patterns.blocking.feeds import Feeds as Feeds
     from alcove.patterns.blocking.fenced import FencedKeys as FencedKeys
     from alcove.patterns.blocking.holding import Held as Held
     from alcove.patterns.blocking.leaderboard import Leaderboard as Leaderboard
@@ -24,6 +28,7 @@ if TYPE_CHECKING:
     from alcove.patterns.blocking.locks import DistributedLock as DistributedLock
     from alcove.patterns.blocking.locks import DistributedSemaphore as DistributedSemaphore
     from alcove.patterns.blocking.locks import ReadWriteLock as ReadWriteLock
+    from alcove.patterns.blocking.notifications import NotificationService as NotificationService
     from alcove.patterns.blocking.products import ProductCache as ProductCache
     from alcove.patterns.blocking.queue import JobQueue as JobQueue
     from alcove.patterns.blocking.sessions import SessionStore as SessionStore
@@ -38,6 +43,7 @@ if TYPE_CHECKING:
     from alcove.patterns.core.cart import Line as Line
     from alcove.patterns.core.cart import Merged as Merged
     from alcove.patterns.core.cart import Order as Order
+    from alcove.patterns.core.chat import ChatMessage as ChatMessage
     from alcove.patterns.core.codecs import JSON as JSON
     from alcove.patterns.core.codecs import MSGPACK as MSGPACK
     from alcove.patterns.core.codecs import Codec as Codec
@@ -51,6 +57,9 @@ if TYPE_CHECKING:
     from alcove.patterns.core.errors import InvalidArgument as InvalidArgument
     from alcove.patterns.core.errors import OutcomeUnknown as OutcomeUnknown
     from alcove.patterns.core.errors import PatternError as PatternError
+    from alcove.patterns.core.feeds import Closed as Closed
+    from alcove.patterns.core.feeds import Entry as Entry
+    from alcove.patterns.core.feeds import SlowListener as SlowListener
     from alcove.patterns.core.fencing import check_fence as check_fence
     from alcove.patterns.core.keys import Keys as Keys
     from alcove.patterns.core.leaderboard import Page as Page
@@ -69,6 +78,7 @@ if TYPE_CHECKING:
     from alcove.patterns.core.locks import LockStatus as LockStatus
     from alcove.patterns.core.locks import StaleFence as StaleFence
     from alcove.patterns.core.locks import fence_of as fence_of
+    from alcove.patterns.core.notifications import Notification as Notification
     from alcove.patterns.core.products import ProductStore as ProductStore
     from alcove.patterns.core.queue import Backoff as Backoff
     from alcove.patterns.core.queue import Counts as Counts
@@ -90,13 +100,18 @@ if TYPE_CHECKING:
 
 # The classes that there are twice: written in this module of `alcove.patterns.asyncio`, derived in `blocking`.
 HOMES = {
+    "Broadcaster": "broadcast",
     "Cache": "cache",
+    "ChatRoom": "chat",
     "DistributedLock": "locks",
     "DistributedSemaphore": "locks",
+    "Feeds": "feeds",
     "FencedKeys": "fenced",
     "Held": "holding",
     "JobQueue": "queue",
     "Leaderboard": "leaderboard",
+    "Listener": "broadcast",
+    "NotificationService": "notifications",
     "ProductCache": "products",
     "RateLimiter": "limits",
     "ReadWriteLock": "locks",
@@ -116,12 +131,15 @@ SHARED = {
     "CartError": "cart",
     "CartIsEmpty": "cart",
     "CartLimitExceeded": "cart",
+    "ChatMessage": "chat",
+    "Closed": "feeds",
     "Codec": "codecs",
     "Compressed": "codecs",
     "Counts": "queue",
     "Cron": "cron",
     "DeadLetter": "queue",
     "Decision": "limits",
+    "Entry": "feeds",
     "InvalidArgument": "errors",
     "ItemNotInCart": "cart",
     "JSON": "codecs",
@@ -140,6 +158,7 @@ SHARED = {
     "Merged": "cart",
     "MessagePack": "codecs",
     "NeverAllowed": "limits",
+    "Notification": "notifications",
     "Order": "cart",
     "OutOfStock": "stock",
     "OutcomeUnknown": "errors",
@@ -160,6 +179,7 @@ SHARED = {
     "Session": "sessions",
     "SessionConflict": "sessions",
     "SessionGone": "sessions",
+    "SlowListener": "feeds",
     "StaleFence": "locks",
     "Submission": "leaderboard",
     "Verdict": "limits",

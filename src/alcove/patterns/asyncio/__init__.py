@@ -12,8 +12,12 @@ import alcove.patterns
 from alcove.patterns import HOMES, SHARED
 
 if TYPE_CHECKING:
+    from alcove.patterns.asyncio.broadcast import Broadcaster as Broadcaster
+    from alcove.patterns.asyncio.broadcast import Listener as Listener
     from alcove.patterns.asyncio.cache import Cache as Cache
     from alcove.patterns.asyncio.cart import ShoppingCart as ShoppingCart
+    from alcove.patterns.asyncio.chat import ChatRoom as ChatRoom
+    from alcove.patterns.asyncio.feeds import Feeds as Feeds
     from alcove.patterns.asyncio.fenced import FencedKeys as FencedKeys
     from alcove.patterns.asyncio.holding import Held as Held
     from alcove.patterns.asyncio.leaderboard import Leaderboard as Leaderboard
@@ -21,6 +25,7 @@ if TYPE_CHECKING:
     from alcove.patterns.asyncio.locks import DistributedLock as DistributedLock
     from alcove.patterns.asyncio.locks import DistributedSemaphore as DistributedSemaphore
     from alcove.patterns.asyncio.locks import ReadWriteLock as ReadWriteLock
+    from alcove.patterns.asyncio.notifications import NotificationService as NotificationService
     from alcove.patterns.asyncio.products import ProductCache as ProductCache
     from alcove.patterns.asyncio.queue import JobQueue as JobQueue
     from alcove.patterns.asyncio.sessions import SessionStore as SessionStore
