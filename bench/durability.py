@@ -1,60 +1,60 @@
-"""Durability: what an append-only file costs, how fast snapshots are saved and loaded, and what they disturb."""
+"""Durability: what an append-only file costs, how fast snapshots are saved and loaded, and whom they keep waiting."""
 
 from __future__ import annotations
 
 import statistics
 import threading
 import time
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
 
-from bench.peers import ALCOVE, REDIS, Peer, Server, in_turn, installed, on_load_processor
+from bench.peers import ALCOVE, REDIS, Peer, Server, Unavailable, in_turn, installed, on_load_processor
 from bench.report import Aim, Section, Table, figure, geometric_mean, note, ratio, times
-from bench.wire import Wire, encode
+from bench.wire import PING, PONG, Wire, encode, filling
 
 READING = """\
-The first table has microseconds of the server's CPU for one SET of 64 bytes, in pipelines of 50, with no append-only
-file and with one under each policy. The second one is about a snapshot of many small keys: SAVE, starting again with
-the file, and a BGSAVE during which one client overwrites keys one by one; the most memory of the server and its
-children then, beside that before; and the longest that the client had to wait."""
+The first table has microseconds of the server's CPU for one SET of 64 bytes, one at a time and in pipelines, with no
+append-only file and with one under each policy. The second one is about a snapshot of many small keys: SAVE; starting
+again with the file; a BGSAVE during which one client overwrites keys one by one, and the most memory of the server and
+its children then, beside that before. The third one has the longest time in milliseconds for which a client had to
+wait that sends one command after the other: SET of those keys with nothing else going on, during BGSAVE and during
+BGREWRITEAOF; PING while the file is loaded; then ZADD, and PING of another client, while a sorted set of many members
+is saved that this ZADD adds to. The last ones have microseconds of CPU to save and to load one key of each kind."""
 
-ROUNDS = 400
-PIPELINE = 50
+PIPELINES = (1, 50)
+COMMANDS = 20_000
 MODES = ("off", "no", "everysec", "always")
 MOST_MEMORY = 1.1
-LONGEST_STALL_MS = 10.0
+LONGEST_WAIT_MS = 10.0
+# For how long a client sends commands with nothing else going on.
+CALM_S = 2.0
+# How often a server that loads is asked.
+ASKING_S = 0.001
+
+# How many items each key holds, by what adds them: `{0}` is a number.
+CONTAINER_ITEMS = 10
+KINDS = {
+    "string": ("SET string:{0}", "value:{0:064}", 1),
+    "hash": ("HSET hash:{0}", "field:{0} value:{0}", CONTAINER_ITEMS),
+    "list": ("RPUSH list:{0}", "element:{0}", CONTAINER_ITEMS),
+    "set": ("SADD set:{0}", "member:{0}", CONTAINER_ITEMS),
+    "sorted set": ("ZADD zset:{0}", "{0} member:{0}", CONTAINER_ITEMS),
+    "big hash": ("HSET bighash:{0}", "field:{0} value:{0}", 100 * CONTAINER_ITEMS),
+    "big sorted set": ("ZADD bigzset:{0}", "{0} member:{0}", 100 * CONTAINER_ITEMS),
+    "stream": ("XADD stream:{0} *", "field:{0} value:{0}", CONTAINER_ITEMS),
+}
 
 
 def run(quick: bool) -> Section:
-    """All modes, then the snapshots, the servers in turns."""
+    """What each SET costs, then the snapshots, one server after the other, then the kinds of keys."""
     peers = installed()
-    names = [peer.name for peer in peers]
     section = Section("Durability", READING)
     with on_load_processor():
-        costs = {mode: writing(peers, mode, ROUNDS // 10 if quick else ROUNDS) for mode in MODES}
-        keys = 200_000 if quick else 5_000_000
-        snapshots = {peer.name: snapshot(peer, keys) for peer in peers}
-    rows = [[mode, *(figure(cost[name]) for name in names), times(factor(cost))] for mode, cost in costs.items()]
-    section.tables.append(Table("CPU per SET, µs, by appendfsync", ["", *names, "Factor"], rows))
-    rows = [snapshots[name].row(name) for name in names]
-    columns = ["", "SAVE, s", "Start, s", "BGSAVE, s", "Memory", "Longest wait, ms"]
-    section.tables.append(Table(f"A snapshot of {keys:,} keys", columns, rows))
-    mean = geometric_mean(factor(costs[mode]) for mode in MODES if mode != "off")
-    if mean is not None:
-        section.aims.append(Aim(f"CPU per SET at or below {REDIS}'s with an append-only file", times(mean), mean <= 1))
-    ours, theirs = snapshots[ALCOVE], snapshots[REDIS]
-    section.aims += [
-        Aim(
-            f"loads at least as many keys per second as {REDIS}",
-            times(ours.load_s / theirs.load_s),
-            ours.load_s <= theirs.load_s,
-        ),
-        Aim(f"memory during a snapshot at most {MOST_MEMORY} times", times(ours.memory), ours.memory <= MOST_MEMORY),
-        Aim(
-            f"no wait above {LONGEST_STALL_MS:.0f} ms during a snapshot",
-            f"{ours.longest_ms:.1f} ms",
-            ours.longest_ms <= LONGEST_STALL_MS,
-        ),
-    ]
+        journals(section, peers, COMMANDS // 10 if quick else COMMANDS)
+        snapshots(section, peers, 200_000 if quick else 5_000_000)
+        kinds(section, peers, 2_000 if quick else 50_000)
     return section
 
 
@@ -62,91 +62,274 @@ def factor(costs: dict[str, float]) -> float | None:
     return ratio(costs[ALCOVE], costs[REDIS])
 
 
-def writing(peers: list[Peer], mode: str, rounds: int) -> dict[str, float]:
+# The append-only file
+
+
+def journals(section: Section, peers: list[Peer], commands: int) -> None:
+    rows = []
+    factors = []
+    for mode in MODES:
+        for pipeline in PIPELINES:
+            costs = writing(peers, mode, pipeline, commands)
+            compared = factor(costs)
+            rows.append([f"{mode}, {pipeline}", *map(figure, costs.values()), times(compared)])
+            if mode != "off":
+                factors.append(compared)
+    names = [peer.name for peer in peers]
+    section.tables.append(Table("CPU per SET, µs, by appendfsync and pipeline", ["", *names, "Factor"], rows))
+    mean = geometric_mean(factors)
+    if mean is not None:
+        section.aims.append(Aim(f"CPU per SET at or below {REDIS}'s with an append-only file", times(mean), mean <= 1))
+
+
+def writing(peers: list[Peer], mode: str, pipeline: int, commands: int) -> dict[str, float]:
     """Microseconds of CPU for a SET on each server."""
-    note(f"durability: appendfsync {mode}")
+    note(f"durability: appendfsync {mode}, pipelines of {pipeline}")
     directives = [] if mode == "off" else ["--appendonly", "yes", "--appendfsync", mode]
+    rounds = commands // 10 if mode == "always" and pipeline == 1 else commands // pipeline
     servers = [Server(peer, *directives) for peer in peers]
     try:
         taken: dict[str, list[float]] = {server.name: [] for server in servers}
-        for number in range(3):
+        for number in range(5):
             for server in in_turn(servers, number):
-                taken[server.name].append(sets(server, rounds))
+                taken[server.name].append(sets(server, pipeline, rounds))
         return {name: statistics.median(costs) for name, costs in taken.items()}
     finally:
         for server in servers:
             server.stop()
 
 
-def sets(server: Server, rounds: int) -> float:
-    request = b"".join(encode(b"SET", b"key:%d" % number, b"v" * 64) for number in range(PIPELINE))
+def sets(server: Server, pipeline: int, rounds: int) -> float:
+    request = b"".join(encode(b"SET", b"key:%d" % number, b"v" * 64) for number in range(pipeline))
     with Wire(server.port) as client:
         client.exchange(request)
         before_us = server.cpu_us()
         for _ in range(rounds):
             client.exchange(request)
-        return (server.cpu_us() - before_us) / (rounds * PIPELINE)
+        return (server.cpu_us() - before_us) / (rounds * pipeline)
+
+
+# Snapshots
 
 
 @dataclass
 class Snapshot:
     """What was measured of one server."""
 
-    save_s: float
-    load_s: float
-    bgsave_s: float
+    save_s: float = 0.0
+    load_s: float = 0.0
+    bgsave_s: float = 0.0
     # The most memory during BGSAVE, as a multiple of that before.
-    memory: float
-    longest_ms: float
+    memory: float = 0.0
+    # The longest wait in milliseconds by what was going on.
+    longest_ms: dict[str, float] = field(default_factory=dict)
 
     def row(self, name: str) -> list[str]:
-        seconds = [figure(value) for value in (self.save_s, self.load_s, self.bgsave_s)]
-        return [name, *seconds, times(self.memory), figure(self.longest_ms)]
+        return [name, *map(figure, (self.save_s, self.load_s, self.bgsave_s)), times(self.memory)]
+
+
+def snapshots(section: Section, peers: list[Peer], keys: int) -> None:
+    taken = {peer.name: snapshot(peer, keys) for peer in peers}
+    columns = ["", "SAVE, s", "Start, s", "BGSAVE, s", "Memory"]
+    rows = [each.row(name) for name, each in taken.items()]
+    section.tables.append(Table(f"A snapshot of {keys:,} keys", columns, rows))
+    ours, theirs = taken[ALCOVE], taken[REDIS]
+    rows = [[name, *map(figure, each.longest_ms.values())] for name, each in taken.items()]
+    title = f"The longest wait, ms, with {keys:,} keys or members"
+    section.tables.append(Table(title, ["", *ours.longest_ms], rows))
+    longest_ms = max(ours.longest_ms.values())
+    faster = ours.load_s <= theirs.load_s
+    section.aims += [
+        Aim(f"loads at least as many keys per second as {REDIS}", times(ours.load_s / theirs.load_s), faster),
+        Aim(f"memory during a snapshot at most {MOST_MEMORY} times", times(ours.memory), ours.memory <= MOST_MEMORY),
+        Aim(
+            f"no wait above {LONGEST_WAIT_MS:.0f} ms, whatever goes on",
+            f"{longest_ms:.1f} ms",
+            longest_ms <= LONGEST_WAIT_MS,
+        ),
+    ]
 
 
 def snapshot(peer: Peer, keys: int) -> Snapshot:
     note(f"durability: a snapshot of {keys:,} keys by {peer.name}")
     server = Server(peer, "--enable-debug-command", "yes")
+    found = Snapshot()
+    waits = found.longest_ms
     try:
         with Wire(server.port) as client:
             client.exchange(encode(b"DEBUG", b"POPULATE", b"%d" % keys))
-            began = time.monotonic()
-            client.exchange(encode(b"SAVE"))
-            save_s = time.monotonic() - began
-        load_s = server.restart()
-        bgsave_s, memory, longest_ms = disturbed(server, keys)
-        return Snapshot(save_s, load_s, bgsave_s, memory, longest_ms)
+            found.save_s = seconds(client, b"SAVE")
+        found.load_s, loading_ms = load(server, keys)
+        overwriting = overwrite(keys)
+        with Wire(server.port) as client:
+            waits["calm"] = longest_while(partial(during, CALM_S), client, overwriting)[1]
+            before = server.proportional_bytes()
+            with most_memory(server) as most:
+                job = partial(busy, server, b"BGSAVE", b"rdb_bgsave_in_progress")
+                found.bgsave_s, _ = longest_while(job, client, overwriting)
+            found.memory = max(most) / before
+            # Looking at the memory of a big process keeps it waiting.
+            waits["BGSAVE"] = longest_while(job, client, overwriting)[1]
+            job = partial(busy, server, b"BGREWRITEAOF", b"aof_rewrite_in_progress")
+            waits["BGREWRITEAOF"] = longest_while(job, client, overwriting)[1]
+        waits["load"] = loading_ms
+    finally:
+        server.stop()
+    waits.update(one_container(peer, keys // 5))
+    return found
+
+
+def seconds(client: Wire, command: bytes) -> float:
+    began = time.monotonic()
+    client.exchange(encode(command))
+    return time.monotonic() - began
+
+
+def overwrite(keys: int) -> Iterator[bytes]:
+    """SETs of all keys in an order that is not theirs."""
+    number = 0
+    while True:
+        number += 1
+        yield encode(b"SET", b"key:%d" % (number * 7919 % keys), b"other")
+
+
+def load(server: Server, keys: int) -> tuple[float, float]:
+    """How long a server takes to come back with its file, and the longest wait for an answer to PING meanwhile."""
+    began = time.monotonic()
+    server.relaunch()
+    longest_s = 0.0
+    with server.first_connection() as client:
+        while True:
+            asked = time.monotonic()
+            reply = client.ask(PING)
+            longest_s = max(longest_s, time.monotonic() - asked)
+            if reply == PONG:
+                break
+            time.sleep(ASKING_S)
+        took_s = time.monotonic() - began
+        if client.ask(encode(b"DBSIZE")) != b":%d\r\n" % keys:
+            raise Unavailable(f"{server.name} has not loaded all keys")
+    return took_s, longest_s * 1000
+
+
+# What goes on meanwhile: an iterator that ends with it
+
+
+def during(duration_s: float) -> Iterator[None]:
+    until = time.monotonic() + duration_s
+    while time.monotonic() < until:
+        yield
+
+
+def busy(server: Server, command: bytes, named: bytes) -> Iterator[None]:
+    """Begins a job, and looks now and then whether INFO still says that it goes on."""
+    with Wire(server.port) as asker:
+        asker.exchange(encode(command))
+        while named + b":1" in asker.exchange(encode(b"INFO", b"persistence")):
+            for _ in range(200):
+                yield
+
+
+def longest_while(job: partial[Iterator[None]], client: Wire, commands: Iterator[bytes]) -> tuple[float, float]:
+    """The seconds that a job takes while a client sends one command after the other, and its longest wait in ms."""
+    began = time.monotonic()
+    longest_s = 0.0
+    for _ in job():
+        command = next(commands)
+        sent = time.monotonic()
+        client.exchange(command)
+        longest_s = max(longest_s, time.monotonic() - sent)
+    return time.monotonic() - began, longest_s * 1000
+
+
+@contextmanager
+def most_memory(server: Server) -> Iterator[list[int]]:
+    """Looks at the memory of a server and its children again and again; what it sees is in the list."""
+    seen = [server.proportional_bytes()]
+    ended = threading.Event()
+
+    def watch() -> None:
+        while not ended.wait(0.05):
+            seen.append(server.proportional_bytes())
+
+    thread = threading.Thread(target=watch)
+    thread.start()
+    try:
+        yield seen
+    finally:
+        ended.set()
+        thread.join()
+
+
+def one_container(peer: Peer, members: int) -> dict[str, float]:
+    """The longest waits of who adds to a sorted set that is being saved, and of a bystander."""
+    server = Server(peer)
+    try:
+        with Wire(server.port) as client, Wire(server.port) as bystander:
+            client.send_all(filling("ZADD zset", "{0} member:{0:09}", members))
+            longest_s = 0.0
+            ended = threading.Event()
+
+            def stand_by() -> None:
+                nonlocal longest_s
+                while not ended.wait(ASKING_S):
+                    asked = time.monotonic()
+                    bystander.ask(PING)
+                    longest_s = max(longest_s, time.monotonic() - asked)
+
+            thread = threading.Thread(target=stand_by)
+            thread.start()
+            try:
+                job = partial(busy, server, b"BGSAVE", b"rdb_bgsave_in_progress")
+                adding = (encode(b"ZADD", b"zset", b"%d" % number, b"new:%d" % number) for number in range(1 << 30))
+                _, writer_ms = longest_while(job, client, adding)
+            finally:
+                ended.set()
+                thread.join()
+            return {"one zset, ZADD": writer_ms, "one zset, PING": longest_s * 1000}
     finally:
         server.stop()
 
 
-def disturbed(server: Server, keys: int) -> tuple[float, float, float]:
-    """How long a BGSAVE takes while keys are overwritten, the memory it takes, and the longest wait for a reply."""
-    before = most = server.proportional_bytes()
-    ended = threading.Event()
+# Kinds of keys
 
-    def watch() -> None:
-        nonlocal most
-        while not ended.wait(0.05):
-            most = max(most, server.proportional_bytes())
 
-    watcher = threading.Thread(target=watch)
-    longest_s = 0.0
-    with Wire(server.port) as client, Wire(server.port) as asker:
-        watcher.start()
-        began = time.monotonic()
-        try:
-            asker.exchange(encode(b"BGSAVE"))
-            number = 0
-            while True:
-                sent = time.monotonic()
-                client.exchange(encode(b"SET", b"key:%d" % (number * 7919 % keys), b"other"))
-                longest_s = max(longest_s, time.monotonic() - sent)
-                number += 1
-                if number % 200 == 0 and b"rdb_bgsave_in_progress:0" in asker.exchange(encode(b"INFO", b"persistence")):
-                    break
-            took_s = time.monotonic() - began
-        finally:
-            ended.set()
-            watcher.join()
-    return took_s, most / before, longest_s * 1000
+def kinds(section: Section, peers: list[Peer], keys: int) -> None:
+    """Two tables: what one key of each kind costs to save, and to load."""
+    saving, loading = [], []
+    empty_us = {peer.name: save_and_load(peer, [])[1] for peer in peers}
+    for kind, (head, item, items) in KINDS.items():
+        note(f"durability: {kind}")
+        count = max(keys * CONTAINER_ITEMS // max(items, CONTAINER_ITEMS), 1)
+        taken = {peer.name: save_and_load(peer, adding(head, item, items, count)) for peer in peers}
+        saved = {name: save_us / count for name, (save_us, _) in taken.items()}
+        loaded = {name: (load_us - empty_us[name]) / count for name, (_, load_us) in taken.items()}
+        saving.append([kind, *map(figure, saved.values()), times(factor(saved))])
+        loading.append([kind, *map(figure, loaded.values()), times(factor(loaded))])
+    columns = ["", *(peer.name for peer in peers), "Factor"]
+    section.tables.append(Table("CPU to save a key, µs", columns, saving))
+    section.tables.append(Table("CPU to load a key, µs", columns, loading))
+
+
+def adding(head: str, item: str, items: int, count: int) -> Iterator[bytes]:
+    """Commands for `count` keys; a stream's entries come one by one."""
+    each = 1 if head.startswith("XADD") else items
+    for key in range(count):
+        name = head.format(key).encode().split()
+        for start in range(0, items, each):
+            yield encode(*name, *" ".join(map(item.format, range(key + start, key + start + each))).encode().split())
+
+
+def save_and_load(peer: Peer, commands: Iterable[bytes]) -> tuple[float, float]:
+    """Microseconds of CPU that a server takes to save what the commands add, and to start with it."""
+    server = Server(peer)
+    try:
+        with Wire(server.port) as client:
+            client.send_all(commands)
+            before_us = server.cpu_us()
+            client.exchange(encode(b"SAVE"))
+            save_us = server.cpu_us() - before_us
+        server.restart()
+        return save_us, server.cpu_us()
+    finally:
+        server.stop()

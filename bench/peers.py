@@ -97,18 +97,34 @@ class Server:
         self._start()
 
     def _start(self) -> None:
+        self._launch()
+        self._wait_until_ready()
+
+    def _launch(self) -> None:
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(self._command, stdout=log, stderr=log)
         self._proc = Path("/proc", str(self._process.pid))
-        self._wait_until_ready()
 
-    def restart(self) -> float:
-        """Kills it and starts it with what is in its folder: the seconds until it has loaded that."""
+    def relaunch(self) -> None:
+        """Kills it and starts it with what is in its folder, which it begins to load."""
         self._process.kill()
         self._process.wait()
-        began = time.monotonic()
-        self._start()
-        return time.monotonic() - began
+        self._launch()
+
+    def restart(self) -> None:
+        """Kills it and starts it with what is in its folder: returns when it has loaded that."""
+        self.relaunch()
+        self._wait_until_ready()
+
+    def first_connection(self) -> Wire:
+        """A connection as soon as there can be one."""
+        deadline = time.monotonic() + PATIENCE_S
+        while True:
+            try:
+                return Wire(self.port)
+            except ConnectionError as error:
+                self._check_alive(deadline, error)
+                time.sleep(0.001)
 
     def _wait_until_ready(self) -> None:
         deadline = time.monotonic() + PATIENCE_S
@@ -121,11 +137,14 @@ class Server:
                 # It is loading.
                 time.sleep(0.005)
             except ConnectionError as error:
-                if self._process.poll() is not None or time.monotonic() > deadline:
-                    said = self._log.read_text()
-                    self.stop()
-                    raise Unavailable(f"{self.name} does not start:\n{said}") from error
+                self._check_alive(deadline, error)
                 time.sleep(0.02)
+
+    def _check_alive(self, deadline: float, error: Exception) -> None:
+        if self._process.poll() is not None or time.monotonic() > deadline:
+            said = self._log.read_text()
+            self.stop()
+            raise Unavailable(f"{self.name} does not start:\n{said}") from error
 
     def cpu_us(self) -> float:
         """CPU time so far, of all its threads."""

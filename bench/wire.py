@@ -56,6 +56,17 @@ class Wire:
             raise ErrorReply(head[at + 2 :].partition(b"\r\n")[0].decode())
         return replies[: -len(PONG)]
 
+    def ask(self, request: bytes) -> bytes:
+        """Sends one command with a reply of one line, and takes that, whatever it is."""
+        self._socket.sendall(request)
+        reply = b""
+        while not reply.endswith(b"\r\n"):
+            data = self._socket.recv(RECEIVE_BYTES)
+            if not data:
+                raise ConnectionError("the server has closed the connection")
+            reply += data
+        return reply
+
     def send_all(self, requests: Iterable[bytes]) -> None:
         """Exchanges them in portions. The replies do not matter, as long as they are no errors."""
         portion = bytearray()

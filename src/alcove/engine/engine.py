@@ -44,12 +44,14 @@ from alcove.engine.latency import LatencyMonitor
 from alcove.engine.lock import EngineLock
 from alcove.engine.monitors import MAY_REPLICATE, Monitors
 from alcove.engine.notifications import Notifications
+from alcove.engine.postponing import meets_snapshot, wait_for_snapshot
 from alcove.engine.redaction import redacted
 from alcove.engine.services import (
     GATE_BUSY,
     GATE_LOADING,
     GATE_MAXMEMORY,
     GATE_MISCONF,
+    GATE_STEPS,
     Journal,
     Persistence,
     Sink,
@@ -573,6 +575,8 @@ class Engine:
                 return self._refuse(session, command, NOT_IN_MULTI)
             session.queue.append((command, argv))
             return QUEUED
+        if self.gate & GATE_STEPS and meets_snapshot(self, session, command, argv):
+            return self._park(session, wait_for_snapshot(self, session, command, argv))
         self.space.touching = self.reads_touch and (not gate & NO_TOUCH or command.name == "touch")
         return None
 
@@ -668,11 +672,14 @@ class Engine:
                 self._commit()
 
     def resume(self, session: Session, reply: Any) -> None:
-        """Ends a session's wait with a reply."""
+        """Ends a session's wait with a reply, or with the wait that its command begins now."""
         if session.wait is not None:
             session.wait.withdraw()
             session.wait = None
-        self._deliver(session, reply)
+        if type(reply) is _Wait:
+            self._park(session, reply)
+        else:
+            self._deliver(session, reply)
 
     def _deliver(self, session: Session, reply: Any) -> None:
         session.deliver(NO_REPLY if session.muted() else reply)

@@ -420,8 +420,11 @@ class Database:
 
     def detach(self, entry: Entry) -> None:
         """Takes an entry out and frees its value."""
+        space = self.space
+        kept = space.saving and space.snapshot.keeps_value(entry)
         self.unlink(entry)
-        self.space.dispose(entry.value)
+        if not kept:
+            space.dispose(entry.value)
 
     def unlink(self, entry: Entry) -> None:
         self.preserve(entry)

@@ -12,6 +12,7 @@ GATE_LOADING: Final = 1
 GATE_MAXMEMORY: Final = 2
 GATE_MISCONF: Final = 4
 GATE_BUSY: Final = 8
+GATE_STEPS: Final = 16
 
 
 class Sink(Protocol):
@@ -56,7 +57,7 @@ class Persistence(Protocol):
 
     # When the last good snapshot was taken, as a Unix time in seconds.
     last_save_s: int
-    # Where waits for the disk stand in line, by the name `SYNCED`, to be asked when more is there.
+    # Where waits stand in line, by the name `SYNCED` for more to be on the disk, and `SAVED` for a container.
     waiting_room: Database
 
     def save(self) -> None:
@@ -87,5 +88,6 @@ class Persistence(Protocol):
         """
 
 
-# The name under which waits for the disk stand in line.
+# The names under which waits stand in line: for the disk, and for a big container to be saved.
 SYNCED: Final = b"synced"
+SAVED: Final = b"saved"

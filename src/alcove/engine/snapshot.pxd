@@ -14,6 +14,7 @@ cdef class Snapshot:
     cdef Py_ssize_t _left
     cdef Entry _stepped
     cdef object _steps
+    cdef bint _orphaned
     cdef readonly Py_ssize_t keys, saved
 
     cpdef bint work(self, object in_time) except -1
@@ -21,4 +22,5 @@ cdef class Snapshot:
     cdef bint _walk(self) except -1
     cdef _step(self)
     cdef _finish_steps(self)
+    cdef _let_go(self)
     cpdef save(self, Table table, Entry entry)

@@ -47,8 +47,9 @@ class Snapshot:
         self._numbers: dict[Table, int] = {table: number for number, table in self._tables}
         # How many places of the table in work are still to be visited.
         self._left = len(self._tables[-1][1]) if self._tables else 0
-        # The container in work.
+        # The container in work, and whether its key is gone, so that this disposes of it.
         self._stepped: Entry | None = None
+        self._orphaned = False
         self._steps: Iterator[None] | None = None
         # Tables that no database has any more.
         self._kept: list[Table] = []
@@ -102,7 +103,28 @@ class Snapshot:
         if entry is not None:
             entry.saved = self._number
             self.saved += 1
+        self._let_go()
+
+    def _let_go(self) -> None:
+        entry = self._stepped
+        orphaned, self._orphaned = self._orphaned, False
         self._stepped = self._steps = None
+        if entry is not None and orphaned:
+            self._space.dispose(entry.value)
+
+    @property
+    def key_in_work(self) -> bytes | None:
+        """The key of the container in work, while there is one that can be written to."""
+        return None if self._stepped is None or self._orphaned else self._stepped.key
+
+    def keeps_value(self, entry: Entry) -> bool:
+        """Whether the value of an entry that is removed is still needed; then this disposes of it when it is saved."""
+        if entry is not self._stepped:
+            return False
+        self._orphaned = True
+        # Nobody else has the value any more: it need not be saved at once.
+        entry.saved = self._number
+        return True
 
     def save(self, table: Table, entry: Entry) -> None:
         """Saves an entry that is about to change."""
@@ -127,6 +149,7 @@ class Snapshot:
         self._tables = []
         self._space.saving = 0
         self._space.snapshot = None
+        self._let_go()
         for table in self._kept:
             self._space.dispose(table)
         self._kept = []

@@ -17,7 +17,7 @@ from typing import Any, Final
 from alcove.engine.config_kinds import Refused
 from alcove.engine.engine import Engine
 from alcove.engine.keyspace import Database
-from alcove.engine.services import GATE_LOADING, GATE_MISCONF, SYNCED
+from alcove.engine.services import GATE_LOADING, GATE_MISCONF, GATE_STEPS, SAVED, SYNCED
 from alcove.engine.settings import Settings
 from alcove.engine.snapshot import Recorder, Snapshot
 from alcove.errors import (
@@ -82,6 +82,8 @@ class Durability:
         # Where WAITAOF waits, and what had been synced when it was asked last.
         self.waiting_room = Database(engine.space, -1)
         self._synced_seen = 0
+        # The key of the big container that a snapshot is in the midst of.
+        self._key_in_work: bytes | None = None
         # For the save points, the automatic rewrite, and INFO.
         self.last_save_s = engine.clock.now_us() // 1_000_000
         self._saved_dirty = 0
@@ -560,20 +562,33 @@ class Durability:
         snapshot = self.snapshot = Snapshot(self.engine.space, recorder)
         try:
             while not snapshot.work(self._in_time) and file.failure is None:
+                self._watch_steps(snapshot)
                 yield file.behind()
             recorder.end()
             done = file.finish()
-            snapshot.end()
-            self.snapshot = None
+            self._end_snapshot(snapshot)
             yield done
             done.result()
         except BaseException:
-            snapshot.end()
-            self.snapshot = None
+            self._end_snapshot(snapshot)
             file.abandon()
             if self.disk.exists(path):
                 self.disk.remove(path)
             raise
+
+    def _end_snapshot(self, snapshot: Snapshot) -> None:
+        snapshot.end()
+        self.snapshot = None
+        self._watch_steps(snapshot)
+
+    def _watch_steps(self, snapshot: Snapshot) -> None:
+        """Puts commands off that would change the container in work, and lets go on who waited for the last one."""
+        key = snapshot.key_in_work
+        if key is not self._key_in_work:
+            self._key_in_work = key
+            engine = self.engine
+            engine.gate = engine.gate & ~GATE_STEPS | (0 if key is None else GATE_STEPS)
+            self.waiting_room.wake(SAVED)
 
     def _as_rdb(self, aof_base: bool) -> Callable[[BackgroundFile], Recorder]:
         return lambda file: rdb_recorder(self.engine, file.write, aof_base)
@@ -654,6 +669,7 @@ class Durability:
             self.save_scheduled = True
             return "Background saving scheduled"
         self._begin(self._save(), self.engine.clock.monotonic_us())
+        self._in_time = never
         self._go_on()
         return "Background saving started"
 
@@ -774,6 +790,7 @@ class Durability:
             self.rewrite_scheduled = True
             return "Background append only file rewriting scheduled"
         self._begin(self._rewrite(), self.engine.clock.monotonic_us())
+        self._in_time = never
         self._go_on()
         return "Background append only file rewriting started"
 
