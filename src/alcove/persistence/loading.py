@@ -166,7 +166,7 @@ class Loader:
             raise CannotLoad(
                 f"{path}: {damage}, {lost} bytes before its end, more than aof-load-corrupt-tail-max-size. {REPAIR}"
             )
-        if not damage.truncated and not self._is_blank(path, damage.offset):
+        if not damage.truncated and not self._is_blank(path, damage.at):
             log.warning("What is cut is kept in %s", keep_tail(self.disk, path, damage.offset))
         log.warning("%s: %s; cutting the %d bytes from there to its end", path, damage, lost)
         self.disk.truncate(path, damage.offset)
