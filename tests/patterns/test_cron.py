@@ -89,6 +89,22 @@ def test_where_clocks_are_set_back() -> None:
 
 
 @pytest.mark.parametrize(
+    ("zone", "begin"),
+    [
+        # By half an hour, at midnight, and into the day before.
+        ("Australia/Lord_Howe", datetime(2024, 4, 6, tzinfo=UTC)),
+        ("Australia/Lord_Howe", datetime(2024, 10, 5, tzinfo=UTC)),
+        ("America/Havana", datetime(2024, 3, 9, 12, tzinfo=UTC)),
+        ("America/Santiago", datetime(2024, 4, 6, 12, tzinfo=UTC)),
+    ],
+)
+def test_every_quarter_of_an_hour_comes(zone: str, begin: datetime) -> None:
+    minutes = [begin + timedelta(minutes=number) for number in range(1, 1440)]
+    expected = [minute for minute in minutes if minute.astimezone(ZoneInfo(zone)).minute % 15 == 0]
+    assert times(Schedule("*/15 * * * *", zone), begin, len(expected)) == expected
+
+
+@pytest.mark.parametrize(
     "text",
     [
         "",

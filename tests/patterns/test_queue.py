@@ -459,6 +459,7 @@ def test_a_cancelled_job_is_nobodys(queue: Any) -> None:
     assert queue.cancel("q", running) is False
     with pytest.raises(LeaseLost):
         queue.ack(job)
+    assert queue.get_status("q", running) is None
     with pytest.raises(JobNotFound):
         queue.wait_result("q", running)
 

@@ -331,7 +331,8 @@ class JobQueue(Pattern):
 
         False when it is not there.
         """
-        return bool(self._ask(CANCEL, queue, [job_id_text(id)]))
+        words: list[Word] = [job_id_text(id), ms(self.rules.result_ttl)]
+        return bool(self._ask(CANCEL, queue, words, [self._result(queue, id)]))
 
     def dead_letters(self, queue: Id, limit: int = 20, offset: int = 0) -> list[DeadLetter]:
         """Jobs that were given up, the latest first."""

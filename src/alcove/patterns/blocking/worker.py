@@ -101,7 +101,8 @@ class Worker:
 
     **Guarantee**: as that of `JobQueue`, at least once. A worker that is killed at any moment loses no job: what it
     held comes to others after the lease. One that cannot reach the server goes on trying. A function must bear to be
-    called again with the same job, and by two at a time when a machine stood still for longer than the lease.
+    called again with the same job, and by two at a time when a machine stood still for longer than the lease, or a
+    coroutine kept its loop for so long, and with it the heartbeat.
     """
 
     def __init__(
@@ -154,6 +155,7 @@ class Worker:
                 self._finish()
             except BaseException:
                 self.stop()
+                self._interrupt()
                 raise
             finally:
                 ended.set()
@@ -178,7 +180,8 @@ class Worker:
     def stop(self) -> None:
         """Lets `run` end: no more jobs are taken, and those under way are finished. It does not wait for that.
 
-        A worker that was stopped does not run again; one that does not run yet will not.
+        A worker that was stopped does not run again; one that does not run yet will not. With asyncio it is to be
+        called in the loop: from another thread by `loop.call_soon_threadsafe(worker.stop)`.
         """
         self._stopping.set()
         for line in self._lines:
@@ -196,14 +199,17 @@ class Worker:
         """Waits for the jobs that are being done; cancels what takes too long."""
         if self._are_done(monotonic() + self.grace):
             return
+        self._interrupt()
+        if any(line.is_interruptible for line in self._lines):
+            self._are_done(monotonic() + CANCELLED_S)
+
+    def _interrupt(self) -> None:
         for line in self._lines:
             for run in list(line.runs):
                 if line.is_interruptible and run.task is not None:
                     run.task.cancel()
                 else:
                     log.warning("job %s goes on; it comes to another worker when its lease runs out", run.job.id)
-        if any(line.is_interruptible for line in self._lines):
-            self._are_done(monotonic() + CANCELLED_S)
 
     def _are_done(self, until: float) -> bool:
         for line in self._lines:
@@ -214,8 +220,8 @@ class Worker:
     def _one_ends(self, line: Line, timeout: float | None = None) -> None:
         there = len(line.runs)
         line.freed.clear()
-        # It may have happened just before.
-        if len(line.runs) == there:
+        # It may have happened just before, as may a `stop`, which whoever waits without an end is to hear of.
+        if len(line.runs) == there and not (timeout is None and self._stopping.is_set()):
             happened(line.freed, timeout)
 
             # Taking jobs

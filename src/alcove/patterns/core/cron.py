@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any, Final
@@ -35,6 +36,7 @@ FIELDS: Final[list[tuple[str, int, int, list[str]]]] = [
 FURTHEST_DAYS: Final = 8 * 366 + 1
 LATE_S: Final = 60.0
 _DAY: Final = timedelta(days=1)
+_SHORTEST_SPAN: Final = timedelta(minutes=2)
 
 
 class Schedule:
@@ -61,7 +63,8 @@ class Schedule:
         if len(fields) != len(FIELDS):
             raise InvalidArgument(f"a schedule has five fields, not {text!r}")
         values = [parsed(field, *kind) for field, kind in zip(fields, FIELDS, strict=True)]
-        self._minutes, self._hours, self._days, self._months, weekdays = values
+        minutes, hours, self._days, self._months, weekdays = values
+        self._minutes, self._hours = sorted(minutes), sorted(hours)
         self._weekdays = {day % 7 for day in weekdays}
         self._either_day = not fields[2].startswith("*") and not fields[4].startswith("*")
         if next(self._matching_days(datetime(2000, 1, 1)), None) is None:
@@ -80,12 +83,19 @@ class Schedule:
 
     def latest(self, begin: datetime, end: datetime) -> datetime | None:
         """The last time after `begin`, up to `end`, when it was due."""
-        last = None
-        due = self.after(begin)
-        while due <= end:
-            last = due
-            due = self.after(due)
-        return last
+        # From the end, in longer and longer spans, so that few times are looked at however often it is due.
+        span = _SHORTEST_SPAN
+        while True:
+            since = max(begin, end - span)
+            due = self.after(since)
+            if due <= end:
+                break
+            if since == begin:
+                return None
+            span *= 2
+        while (following := self.after(due)) <= end:
+            due = following
+        return due
 
     def _matching_days(self, first: datetime) -> Iterator[datetime]:
         for number in range(FURTHEST_DAYS):
@@ -100,15 +110,17 @@ class Schedule:
         # What has hours of its own is due in the first pass only of an hour that comes twice.
         passes = (0, 1) if len(self._hours) == 24 else (0,)
         best: datetime | None = None
-        for hour in sorted(self._hours):
+        for hour in self._hours:
             if hour < first_hour:
                 continue
-            for minute in self._minutes:
-                for fold in passes:
-                    local = day.replace(hour=hour, minute=minute, fold=fold, tzinfo=self._zone)
-                    due = local.astimezone(UTC)
-                    if due > moment and (best is None or due < best):
-                        best, best_hour = due, hour
+            for fold in passes:
+                local = day.replace(hour=hour, fold=fold, tzinfo=self._zone)
+                at = bisect_right(self._minutes, moment, key=lambda minute: in_utc(local, minute))
+                if at == len(self._minutes):
+                    continue
+                due = in_utc(local, self._minutes[at])
+                if best is None or due < best:
+                    best, best_hour = due, hour
             if best is not None and hour > best_hour:
                 break
         return best
@@ -149,6 +161,10 @@ class Cron(msgspec.Struct, frozen=True):
         # A worker is a little late each time, and that does not count as missed.
         since = max(last, now - timedelta(seconds=max(self.catch_up, LATE_S)))
         return self.schedule.latest(since, now) or self.schedule.after(now)
+
+
+def in_utc(hour: datetime, minute: int) -> datetime:
+    return hour.replace(minute=minute).astimezone(UTC)
 
 
 def zone_of(timezone: str | tzinfo) -> tzinfo:

@@ -10,9 +10,9 @@ if due > time or last and tonumber(last) >= due then
 end
 local fires = last or not begin
 if fires then
-  local put_in = put(6)
-  if put_in.err then
-    return put_in
+  local answer = put(6)
+  if answer.err then
+    return answer
   end
 end
 redis.call('HSET', KEYS[7], name, ARGV[4])
