@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import random
 import re
 import threading
 from collections.abc import Iterator
@@ -624,6 +625,65 @@ def test_one_trip_is_enough(client: redis.Redis) -> None:
         store.get_expiration(session_id)
         store.destroy(store.rotate(session_id))
     assert len(counting.sent) == 6
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_model_agrees(client: redis.Redis, clock: TestClock, seed: int) -> None:
+    """Random calls at random times: who lives, until when, and with what data."""
+    chance = random.Random(seed)
+    store = SessionStore(client, idle=100, absolute=300, touch=1)
+    # Of each id ever given: when its session was made and ends, its user and data; None when it is known to be dead.
+    model: dict[str, list[Any] | None] = {}
+    now = 0.0
+
+    def living(session_id: str) -> list[Any] | None:
+        known = model[session_id]
+        return known if known and known[1] > now else None
+
+    def extended(known: list[Any]) -> None:
+        known[1] = min(now + 100, known[0] + 300)
+
+    for _ in range(150):
+        step = chance.randrange(60)
+        clock.advance(step)
+        now += step
+        user = chance.choice(["ann", "bob"])
+        act = chance.choice(["create", "get", "get", "update", "update", "destroy", "rotate", "revoke_all"])
+        if act == "create" or not model:
+            model[store.create(user, {"a": 0})] = [now, now + 100, user, {"a": 0}]
+        elif act == "revoke_all":
+            ended = [known for known in model if (living(known) or [0, 0, ""])[2] == user]
+            spared = chance.choice([None, *ended])
+            assert store.revoke_all(user, except_id=spared) == len(ended) - (spared is not None)
+            model.update(dict.fromkeys((known for known in ended if known != spared), None))
+        else:
+            session_id = chance.choice(list(model)[-6:])
+            known = living(session_id)
+            if act == "get":
+                session = store.get(session_id)
+                assert (session and session.data) == (known and known[3])
+                if known:
+                    extended(known)
+            elif act == "destroy":
+                assert store.destroy(session_id) or not known
+                model[session_id] = None
+            elif known is None:
+                with pytest.raises(SessionGone):
+                    store.update(session_id, {"a": 1})
+            elif act == "update":
+                store.update(session_id, {"a": step})
+                known[3] = {"a": step}
+                extended(known)
+            else:
+                model[store.rotate(session_id)] = known
+                model[session_id] = None
+                extended(known)
+        for name in ("ann", "bob"):
+            alive = {known: living(known) for known in model}
+            expected = {
+                handle_of(known): about[1] - now for known, about in alive.items() if about and about[2] == name
+            }
+            assert {session.handle: session.expires_in for session in store.sessions(name)} == expected
 
 
 # Bad input
