@@ -53,14 +53,20 @@ class Manifest:
 
     def with_increment(self, stem: str) -> Manifest:
         """With one more increment, empty as yet, behind the others; `stem` is the directive appendfilename."""
-        number = self.increments[-1].number + 1 if self.increments else 1
-        part = Part(f"{stem}.{number}.incr.aof", number, INCREMENT)
+        number = self.increments[-1].number if self.increments else 0
+        part = self._next(stem, number, "incr.aof", INCREMENT)
         return replace(self, increments=(*self.increments, part))
 
     def next_base(self, stem: str, form: str) -> Part:
         """The base that a rewrite is to make; `form` is rdb or aof."""
-        number = self.base.number + 1 if self.base else 1
-        return Part(f"{stem}.{number}.base.{form}", number, BASE)
+        return self._next(stem, self.base.number if self.base else 0, f"base.{form}", BASE)
+
+    def _next(self, stem: str, number: int, ending: str, kind: Literal["b", "i"]) -> Part:
+        """The part behind the one of a number. Names of the past are not used again: their files are to be deleted."""
+        past = {part.name for part in self.history}
+        while (name := f"{stem}.{(number := number + 1)}.{ending}") in past:
+            pass
+        return Part(name, number, kind)
 
     def rewritten(self, base: Part, from_increment: int) -> Manifest:
         """With a new base, which holds all that came before the increment of this number."""
