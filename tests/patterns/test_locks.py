@@ -277,6 +277,34 @@ def test_a_failing_callback_is_logged(live_toolkit: Toolkit, live_lock: Any, cap
         work()
 
 
+def test_a_callback_is_not_cut_short_by_the_end_of_the_block() -> None:
+    place = Embedded()
+    done = []
+
+    async def run() -> None:
+        lock = asynchronous.DistributedLock(place.async_client())
+        told = asyncio.Event()
+
+        async def tell(held: Any) -> None:
+            told.set()
+            await asyncio.sleep(0.05)
+            done.append(held.fence)
+
+        async def work() -> None:
+            async with lock.hold("a", 60, on_loss=tell):
+                with place.client() as client:
+                    client.delete("lock:{a}")
+                await told.wait()
+
+        with pytest.raises(LockLost) as caught:
+            await work()
+        while not done:
+            await asyncio.sleep(0.005)
+        assert done == [caught.value.fence]
+
+    asyncio.run(run())
+
+
 def test_what_a_block_raises_matters_more_than_a_loss(toolkit: Toolkit, lock: Any) -> None:
     def lose() -> None:
         with lock.hold("a"):
@@ -653,6 +681,7 @@ def test_arguments_that_make_no_sense(toolkit: Toolkit, lock: Any) -> None:
         lambda: lock.acquire("a", wait=-1),
         lambda: lock.acquire("a", wait=float("nan")),
         lambda: lock.acquire("a", wait="5"),
+        lambda: lock.with_lock("a", print, on_loss="end"),
         lambda: lock.release("a", None),
         lambda: fence_of("5"),
     ):

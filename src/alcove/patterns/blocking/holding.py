@@ -171,6 +171,8 @@ class Leasing(Pattern):
         on_loss: OnLoss,
     ) -> Iterator[Held]:
         """Holds a claim while a block runs."""
+        if not (on_loss is None or on_loss == "cancel" or callable(on_loss)):
+            raise InvalidArgument(f"on_loss is a function or 'cancel', not {on_loss!r}")
         interruption = Interruption() if on_loss == "cancel" else None
         lease, patient, place = lease_ms(timeout), patience(wait), (id(self.client), self._base(resource))
         within = _within.setdefault(current(), set())
@@ -179,8 +181,8 @@ class Leasing(Pattern):
         fence, asked = self._granted(resource, claim, lease, patient)
         held = Held(self, resource, claim, fence, lease, asked, interruption, None if interruption else on_loss)
         within.add(place)
-        held._watch(renew)
         try:
+            held._watch(renew)
             yield held
             if not held._end():
                 raise LockLost(resource, fence)
@@ -224,6 +226,7 @@ class Held:
         self._on_loss = on_loss
         self._telling = Lock()
         self._watching: Task | None = None
+        self._told: Task | None = None
         self._ended = False
         self._lost = False
 
@@ -300,10 +303,14 @@ class Held:
         if interruption is not None:
             interruption.send()
         elif callable(on_loss):
-            try:
-                result_of(on_loss(self))
-            except Exception:
-                log.exception("on_loss of %s failed", self.resource)
+            # By itself: the watch is stopped when the block ends, and that may be because of it.
+            self._told = spawn(f"loss of {self.resource}", self._call, on_loss)
+
+    def _call(self, on_loss: Callable[[Held], object]) -> None:
+        try:
+            result_of(on_loss(self))
+        except Exception:
+            log.exception("on_loss of %s failed", self.resource)
 
     def _stop(self) -> None:
         self._ended = True

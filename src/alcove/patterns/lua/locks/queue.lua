@@ -48,8 +48,8 @@ local function anyone_waits()
 end
 
 local function wake(list)
-  -- One element wakes the one who waits there. If it is lost, he asks again when a lease ends.
-  local KEPT_MS = 10000
+  -- One element wakes the one who waits there, or is about to. If it is lost, he asks again when a lease ends.
+  local KEPT_MS = 3000
   if redis.call('EXISTS', list) == 0 then
     redis.call('RPUSH', list, '')
     redis.call('PEXPIRE', list, KEPT_MS)
