@@ -101,7 +101,7 @@ class Journal:
         out = self._records.out
         while len(out) and not self.held:
             piece = out.peek(_PIECE)
-            good = self._file.size
+            good = self._cut_to if self._cut_to >= 0 else self._file.size
             try:
                 self._mend()
                 self._file.write(piece)
