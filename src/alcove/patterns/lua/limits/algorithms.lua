@@ -3,8 +3,8 @@
 -- window in ms, and 1 if it is on trial.
 --
 -- Each algorithm reads a rule's state, says how much room there is for, in how many ms there is room for a cost and
--- when nothing is used any more, adds a cost, and gives back what was used at a time. In no algorithm does a clock that
--- was set back limit anybody for longer than the window.
+-- when nothing is used any more, adds a cost, and gives back what was used at a time. A state that is ahead of the time
+-- is there when the clock was set back: it is put right when it is read, lest it limit somebody until that time comes.
 local WORDS_PER_RULE = 5
 local at = now()
 
@@ -27,12 +27,18 @@ end
 -- A window begins with the first hit. State: units used, end of the window.
 local fixed = {}
 
+local function keep_fixed(rule)
+  keep(rule.key, text(rule.used) .. ' ' .. text(rule.ends), rule.ends)
+end
+
 function fixed.read(rule)
-  local used, ends = numbers(rule.key)
-  if not ends or ends <= at then
-    used, ends = 0, at + rule.window
+  rule.used, rule.ends = numbers(rule.key)
+  if not rule.ends or rule.ends <= at then
+    rule.used, rule.ends = 0, at + rule.window
+  elseif rule.ends > at + rule.window then
+    rule.ends = at + rule.window
+    keep_fixed(rule)
   end
-  rule.used, rule.ends = used, math.min(ends, at + rule.window)
 end
 
 function fixed.room(rule)
@@ -49,7 +55,7 @@ end
 
 function fixed.add(rule, cost)
   rule.used = rule.used + cost
-  keep(rule.key, text(rule.used) .. ' ' .. text(rule.ends), rule.ends)
+  keep_fixed(rule)
 end
 
 function fixed.give_back(rule, cost, when)
@@ -63,6 +69,11 @@ end
 -- window, so that all is exact.
 local counter = {}
 
+local function keep_counter(rule)
+  local state = text(rule.number) .. ' ' .. text(rule.before) .. ' ' .. text(rule.used)
+  keep(rule.key, state, (rule.number + 2) * rule.window)
+end
+
 function counter.read(rule)
   local number, before, used = numbers(rule.key)
   local current = math.floor(at / rule.window)
@@ -73,6 +84,9 @@ function counter.read(rule)
   end
   rule.number, rule.before, rule.used = current, before, used
   rule.left = (current + 1) * rule.window - at
+  if number and number > current then
+    keep_counter(rule)
+  end
 end
 
 function counter.room(rule)
@@ -94,11 +108,6 @@ function counter.reset(rule)
     return rule.left + rule.window
   end
   return rule.before > 0 and rule.left or 0
-end
-
-local function keep_counter(rule)
-  local state = text(rule.number) .. ' ' .. text(rule.before) .. ' ' .. text(rule.used)
-  keep(rule.key, state, (rule.number + 2) * rule.window)
 end
 
 function counter.add(rule, cost)
@@ -125,9 +134,16 @@ end
 -- limit, so that all is exact.
 local bucket = {}
 
+local function keep_bucket(rule)
+  keep(rule.key, text(rule.level) .. ' ' .. text(at), at + math.ceil(rule.level / rule.limit))
+end
+
 function bucket.read(rule)
   local level, since = numbers(rule.key)
   rule.level = level and math.max(0, level - math.max(0, at - since) * rule.limit) or 0
+  if since and since > at then
+    keep_bucket(rule)
+  end
 end
 
 function bucket.room(rule)
@@ -144,7 +160,7 @@ end
 
 function bucket.add(rule, cost)
   rule.level = math.max(0, rule.level + cost * rule.window)
-  keep(rule.key, text(rule.level) .. ' ' .. text(at), at + bucket.reset(rule))
+  keep_bucket(rule)
 end
 
 function bucket.give_back(rule, cost)
@@ -173,7 +189,7 @@ function log.read(rule)
   local newest = redis.call('ZREVRANGE', rule.key, 0, 0, 'WITHSCORES')[2]
   rule.newest = newest and tonumber(newest)
   if newest and rule.newest > at then
-    -- The clock was set back: what is to come is taken to be of now.
+    -- What is to come is taken to be of now.
     local after = '(' .. text(at)
     local ahead = redis.call('ZCOUNT', rule.key, after, '+inf')
     redis.call('ZREMRANGEBYSCORE', rule.key, after, '+inf')
