@@ -521,14 +521,14 @@ def test_who_waits_is_woken_and_does_not_ask_again_and_again(live_toolkit: Toolk
 
 
 def test_who_waits_for_long_keeps_his_place(live_toolkit: Toolkit) -> None:
-    lock = live_toolkit.make("DistributedLock", waiter_lease=0.15)
+    lock = live_toolkit.make("DistributedLock", waiter_lease=0.5)
     lock_id = lock.acquire("a", 60_000)
     waiter = threading.Thread(target=lambda: lock.acquire("a", wait=None))
     waiter.start()
     until(lambda: lock.status("a").waiting == 1)
-    token = live_toolkit.client.zrange("lock:{a}:queue", 0, 0)
-    time.sleep(0.4)
-    assert live_toolkit.client.zrange("lock:{a}:queue", 0, 0) == token
+    begun = live_toolkit.client.zrange("lock:{a}:leases", 0, 0, withscores=True)
+    until(lambda: live_toolkit.client.zrange("lock:{a}:leases", 0, 0, withscores=True)[0][1] > begun[0][1])
+    assert live_toolkit.client.zrange("lock:{a}:queue", 0, 0) == [begun[0][0]]
     lock.release("a", lock_id)
     waiter.join(PATIENCE_S)
     assert not waiter.is_alive()
