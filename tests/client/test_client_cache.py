@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import redis
+import redis.asyncio
 from redis.cache import CacheConfig
 
 import alcove
+import alcove.asyncio
 from alcove.engine.engine import Engine
 from tests.client.engines import eventually
 from tests.conftest import LEGS, TestClock
@@ -111,3 +114,43 @@ def test_a_full_table_of_the_engine_takes_keys_out_of_the_cache(cached: redis.Re
     for _ in range(3):
         assert (cached.get("a"), cached.get("b")) == (b"1", b"2")
         assert len(engine.tracking.table) == 1
+
+
+@pytest.mark.parametrize("leg", ["embedded", "tcp"])
+def test_asyncio_clients_hear_of_changes(leg: str, engine: Engine) -> None:
+    """redis-py has no cache for asyncio; who tracks hears of changes by the handler of the connection's parser."""
+
+    async def hear(client: redis.asyncio.Redis, other: redis.asyncio.Redis) -> list[Any]:
+        connection = await client.connection_pool.get_connection()
+        handled: list[Any] = []
+
+        async def handle(message: list[Any]) -> None:
+            handled.append(message)
+
+        async def call(*words: str) -> Any:
+            await connection.send_command(*words)
+            return await connection.read_response()
+
+        connection._parser.set_invalidation_push_handler(handle)
+        assert await call("CLIENT", "TRACKING", "ON") == b"OK"
+        for value in (b"one", b"two"):
+            await other.set("key", value)
+            assert await call("GET", "key") == value
+        await other.delete("key")
+        # What a client hears of stands before the reply of the command after it.
+        assert await call("PING") == b"PONG"
+        assert await call("CLIENT", "TRACKING", "OFF") == b"OK"
+        await other.set("key", "three")
+        assert await call("GET", "key") == b"three"
+        await connection.disconnect()
+        return handled
+
+    async def test() -> list[Any]:
+        if leg == "embedded":
+            async with alcove.asyncio.open(engine=engine, protocol=3) as client:
+                return await hear(client, client)
+        with alcove.serve(engine=engine) as server:
+            async with redis.asyncio.Redis(port=server.port, protocol=3) as client:
+                return await hear(client, client)
+
+    assert asyncio.run(test()) == [[b"invalidate", [b"key"]]] * 2

@@ -146,6 +146,31 @@ def test_a_client_that_waited_gets_its_reply_first() -> None:
         assert one.heard() == expected
 
 
+def test_what_a_client_waited_for_is_remembered_again() -> None:
+    one, other = clients()
+    assert one("XREAD BLOCK 0 STREAMS s t $ $") == []
+    other("XADD s 1-1 a b")
+    told, reply = one.heard()
+    assert told == changed(b"s")
+    assert list(reply) == [[b"s", [[b"1-1", [b"a", b"b"]]]]]
+    other("XADD s 2-1 a b")
+    assert one.heard() == [changed(b"s")]
+    other("XADD s 3-1 a b")
+    assert one.heard() == []
+    other("XADD t 1-1 a b")
+    assert one.heard() == [changed(b"t")]
+
+
+def test_what_a_client_did_not_want_to_be_remembered_is_not_when_it_has_waited() -> None:
+    for options in (("OPTIN",), ("BCAST", "PREFIX", "other")):
+        one, other = clients(*options)
+        assert one("XREAD BLOCK 0 STREAMS s $") == []
+        other("XADD s 1-1 a b")
+        assert len(one.heard()) == 1
+        other("XADD s 2-1 a b")
+        assert one.heard() == []
+
+
 def test_exceptions_for_the_next_command() -> None:
     one, other = clients("OPTIN")
     one("GET a")

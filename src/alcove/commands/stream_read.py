@@ -135,7 +135,11 @@ def answer(
 
     def retry() -> object:
         found = attempt(True)
-        return Keyed(found) if found else NOT_READY
+        if not found:
+            return NOT_READY
+        if reading.group is None:
+            ctx.engine.tracking.served(reading.keys)
+        return Keyed(found)
 
     found = attempt(False)
     if found:

@@ -148,6 +148,13 @@ class Tracking:
             for place in range(first, last + 1, command.step):
                 self._remember(argv[place], tracker.token)
 
+    def served(self, keys: list[bytes]) -> None:
+        """Remembers the keys of a command that has waited, and now reads them once more."""
+        client = self.client
+        if client is not None and client.tracker is not None and client.tracker.remembers():
+            for key in keys:
+                self._remember(key, client.tracker.token)
+
     def done(self, command: Command) -> None:
         """The present client's command has come to its end."""
         client = self.client
