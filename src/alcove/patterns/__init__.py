@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from alcove.patterns.blocking.sessions import SessionStore as SessionStore
     from alcove.patterns.blocking.stock import Stock as Stock
     from alcove.patterns.blocking.worker import Worker as Worker
+    from alcove.patterns.blocking.writes import WriteBehind as WriteBehind
     from alcove.patterns.core.cart import Cart as Cart
     from alcove.patterns.core.cart import CartChanged as CartChanged
     from alcove.patterns.core.cart import CartError as CartError
@@ -97,6 +98,10 @@ if TYPE_CHECKING:
     from alcove.patterns.core.sessions import SessionGone as SessionGone
     from alcove.patterns.core.stock import OutOfStock as OutOfStock
     from alcove.patterns.core.stock import ReservationGone as ReservationGone
+    from alcove.patterns.core.writes import DeadUpdate as DeadUpdate
+    from alcove.patterns.core.writes import Lag as Lag
+    from alcove.patterns.core.writes import TooMuchPending as TooMuchPending
+    from alcove.patterns.core.writes import Update as Update
 
 # The classes that there are twice: written in this module of `alcove.patterns.asyncio`, derived in `blocking`.
 HOMES = {
@@ -119,6 +124,7 @@ HOMES = {
     "ShoppingCart": "cart",
     "Stock": "stock",
     "Worker": "worker",
+    "WriteBehind": "writes",
 }
 # What both share, by its module in `alcove.patterns.core`.
 SHARED = {
@@ -138,6 +144,7 @@ SHARED = {
     "Counts": "queue",
     "Cron": "cron",
     "DeadLetter": "queue",
+    "DeadUpdate": "writes",
     "Decision": "limits",
     "Entry": "feeds",
     "InvalidArgument": "errors",
@@ -149,6 +156,7 @@ SHARED = {
     "JobStatus": "queue",
     "Json": "codecs",
     "Keys": "keys",
+    "Lag": "writes",
     "LeaseLost": "queue",
     "Line": "cart",
     "LockLost": "locks",
@@ -182,6 +190,8 @@ SHARED = {
     "SlowListener": "feeds",
     "StaleFence": "locks",
     "Submission": "leaderboard",
+    "TooMuchPending": "writes",
+    "Update": "writes",
     "Verdict": "limits",
     "check_fence": "fencing",
     "fence_of": "locks",

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from alcove.patterns.asyncio.sessions import SessionStore as SessionStore
     from alcove.patterns.asyncio.stock import Stock as Stock
     from alcove.patterns.asyncio.worker import Worker as Worker
+    from alcove.patterns.asyncio.writes import WriteBehind as WriteBehind
 
 
 def __getattr__(name: str) -> Any:
