@@ -110,6 +110,8 @@ def test_functions_that_raise(queue: Any) -> None:
             raise ValueError("no luck")
         if job.what == "retry" and job.attempt == 1:
             raise RetryJob("busy", after=0.01)
+        if job.what == "wrong":
+            raise RetryJob(after=-1)
         if job.what == "reject":
             raise RejectJob("what a job")
         if job.what == "exit":
@@ -120,13 +122,13 @@ def test_functions_that_raise(queue: Any) -> None:
             raise StopIteration
         return object() if job.what == "odd" else "fine"  # type: ignore[return-value]
 
-    kinds = ["flaky", "retry", "reject", "exit", "bad", "stop", "odd"]
+    kinds = ["flaky", "retry", "reject", "exit", "bad", "stop", "odd", "wrong"]
     ids = {kind: queue.enqueue("q", {"what": kind}, max_attempts=3) for kind in kinds}
     with running(worker_of(queue, {"q": act})):
         for kind in ("flaky", "retry"):
             assert queue.wait_result("q", ids[kind], PATIENCE_S) == "fine"
         texts = {}
-        for kind in ("reject", "exit", "bad", "stop", "odd"):
+        for kind in ("reject", "exit", "bad", "stop", "odd", "wrong"):
             with pytest.raises(JobFailed) as raised:
                 queue.wait_result("q", ids[kind], PATIENCE_S)
             texts[kind] = str(raised.value)
@@ -136,7 +138,8 @@ def test_functions_that_raise(queue: Any) -> None:
     assert len(texts["bad"]) == 2000
     assert "StopIteration" in texts["stop"]
     assert "CannotEncode" in texts["odd"]
-    assert calls == {"flaky": 3, "retry": 2, "reject": 1, "exit": 3, "bad": 3, "stop": 3, "odd": 1}
+    assert "InvalidArgument" in texts["wrong"]
+    assert calls == {"flaky": 3, "retry": 2, "reject": 1, "exit": 3, "bad": 3, "stop": 3, "odd": 1, "wrong": 3}
 
 
 def test_no_more_at_a_time_than_may(queue: Any) -> None:

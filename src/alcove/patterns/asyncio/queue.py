@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import uuid
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,6 +16,7 @@ from alcove.patterns.asyncio.pattern import Pattern
 from alcove.patterns.asyncio.runtime import monotonic
 from alcove.patterns.core.codecs import JSON, Codec
 from alcove.patterns.core.cron import Cron
+from alcove.patterns.core.errors import OutcomeUnknown
 from alcove.patterns.core.keys import Id
 from alcove.patterns.core.queue import (
     ACK,
@@ -225,7 +227,9 @@ class JobQueue(Pattern):
             if error is None:
                 jobs.append(job)
             else:
-                await self._fail(job, error, -1)
+                # If that does not arrive, its lease runs out, and it comes here again. The others are to be returned.
+                with suppress(OutcomeUnknown, LeaseLost):
+                    await self._fail(job, error, -1)
         longest = self._longest_wait()
         return jobs, longest if due_ms < 0 else min(longest, max(SHORTEST_WAIT_S, due_ms / 1000))
 

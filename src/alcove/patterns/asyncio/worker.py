@@ -75,7 +75,7 @@ class Line:
 
 
 class Worker:
-    """Works off queues: `handlers` has a function for each, which is given a `Job` and may be plain or a coroutine's.
+    """Works off queues: `handlers` has a function for each, plain or a coroutine's, which is given a `Job`.
 
         >>> import alcove.asyncio
         >>> queue = JobQueue(alcove.asyncio.open())
@@ -87,10 +87,11 @@ class Worker:
         'hello Ann'
 
     What the function returns is the job's result. When it raises, the job is tried again as the queue's `backoff` says;
-    with `RetryJob` when that says, with `RejectJob` never. Up to `concurrency` jobs of each queue are done at a time. A
-    heartbeat renews their leases, however long they take. With a `timeout`, a job that takes more seconds counts as
-    failed. With `queue.report(job, progress)` a function says how far it is, and learns by `LeaseLost` that the job is
-    no longer its own; a coroutine is cancelled then.
+    with `RetryJob` when that says, with `RejectJob` never. Up to `concurrency` jobs of each queue are done at a time:
+    with asyncio, plain functions in threads; without, coroutines in loops of their own. A heartbeat renews their
+    leases, however long they take. With a `timeout`, a job that takes more seconds counts as failed. By
+    `queue.report(job, progress)` a function says how far it is, and learns by `LeaseLost` that the job is no longer its
+    own; with asyncio, a coroutine is cancelled then.
 
     `stop()`, and SIGTERM or SIGINT, let the worker take no more jobs and end those that it has, for up to `grace`
     seconds; coroutines that go on are cancelled then, and their jobs given back. A plain function cannot be cancelled:
@@ -266,6 +267,8 @@ class Worker:
         except Cancelled:
             if not run.is_over and not run.is_ending:
                 await self._settle(run, "given back", lambda: self.queue.release(run.job))
+        except Exception:
+            log.exception("job %s of %s comes again when its lease runs out", run.job.id, line.name)
         finally:
             line.runs.discard(run)
             line.freed.set()

@@ -76,7 +76,7 @@ class RetryJob(Exception):
 
     def __init__(self, reason: str = "", *, after: float | None = None) -> None:
         super().__init__(reason or "its handler asked for another attempt")
-        self.after = after
+        self.after = None if after is None else seconds("after", after)
 
 
 class RejectJob(Exception):
