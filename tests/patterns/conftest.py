@@ -22,6 +22,7 @@ import redis
 import alcove.patterns
 import alcove.patterns.asyncio
 from tests.conftest import COMPILED, TestClock
+from tests.patterns.databases import Postgres, postgres_binaries
 from tests.patterns.facade import Blocked, LoopThread
 from tests.patterns.places import Cluster, Embedded, Place, Real, Served
 
@@ -93,6 +94,16 @@ def real() -> Iterator[Place]:
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[Place]:
     yield from started(Cluster)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    binaries = postgres_binaries()
+    if binaries is None:
+        pytest.skip("postgresql is not installed")
+    server = Postgres(binaries)
+    yield server
+    server.close()
 
 
 def started(kind: type[Real | Cluster]) -> Iterator[Place]:

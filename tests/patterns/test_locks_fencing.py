@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,15 +22,18 @@ from sqlalchemy import (
     create_engine,
     insert,
     select,
+    text,
     update,
 )
+from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
 from alcove.patterns import FencedKeys, InvalidArgument, StaleFence, check_fence, fence_of
 from alcove.patterns import asyncio as asynchronous
 from tests.patterns.conftest import Toolkit
+from tests.patterns.databases import Postgres
 from tests.patterns.places import Embedded
-from tests.patterns.test_locks import Forgetful
+from tests.patterns.test_locks import PATIENCE_S, Forgetful, until
 
 
 class Base(DeclarativeBase):
@@ -214,14 +218,54 @@ def test_fences_that_are_none(toolkit: Toolkit) -> None:
     assert list(toolkit.client.scan_iter()) == []
 
 
-def test_with_asyncio_a_session_runs_it(database: Engine) -> None:
-    """`run_sync` gives a function the blocking session, and its arguments: here without a driver for asyncio."""
+# On PostgreSQL, where transactions overlap
 
-    class Sessions:
-        async def run_sync(self, function: Any, *args: Any, **options: Any) -> Any:
-            with Session(database) as session, session.begin():
-                return function(session, *args, **options)
 
-    asyncio.run(Sessions().run_sync(asynchronous.check_fence, Product, Product.id == 1, fence=5))
-    with pytest.raises(StaleFence):
-        asyncio.run(Sessions().run_sync(check_fence, Product, Product.id == 1, fence=4))
+@pytest.fixture
+def shop(postgres: Postgres) -> Iterator[Engine]:
+    engine = create_engine(postgres.url)
+    Base.metadata.drop_all(engine)
+    Base.metadata.create_all(engine)
+    with Session(engine) as session, session.begin():
+        session.add(Product(id=1, stock=5))
+    yield engine
+    engine.dispose()
+
+
+@pytest.mark.parametrize("late", [7, 9])
+def test_the_second_of_two_transactions_waits_for_the_first(shop: Engine, late: int) -> None:
+    """Whoever touches the row second is let in after the first one's commit, and then only with a greater fence."""
+    outcomes: list[Any] = []
+
+    def write() -> None:
+        try:
+            sell(shop, late, late)
+        except StaleFence as error:
+            outcomes.append(error.found)
+        else:
+            outcomes.append("written")
+
+    with Session(shop) as session, session.begin():
+        check_fence(session, Product, Product.id == 1, fence=8)
+        second = threading.Thread(target=write)
+        second.start()
+        with shop.connect() as looking:
+            until(lambda: looking.scalar(text("SELECT count(*) FROM pg_locks WHERE NOT granted")))
+        assert not outcomes
+        session.execute(update(Product).where(Product.id == 1).values(stock=8))
+    second.join(PATIENCE_S)
+    assert outcomes == [8 if late < 8 else "written"]
+    assert stock(shop) == max(late, 8)
+
+
+def test_an_asyncio_session_runs_it(shop: Engine, postgres: Postgres) -> None:
+    async def run() -> None:
+        engine = create_async_engine(postgres.url)
+        async with AsyncSession(engine) as session, session.begin():
+            await session.run_sync(asynchronous.check_fence, Product, Product.id == 1, fence=5)
+        async with AsyncSession(engine) as session, session.begin():
+            with pytest.raises(StaleFence):
+                await session.run_sync(check_fence, Product, Product.id == 1, fence=4)
+        await engine.dispose()
+
+    asyncio.run(run())
