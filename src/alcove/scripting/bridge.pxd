@@ -9,7 +9,7 @@ from alcove.scripting.conversion cimport argument_of, flat_of, scalar_of, size_o
 cdef unsigned long long DENYOOM, NOSCRIPT, WRITE
 cdef int REPL_ALL
 cdef Py_ssize_t MOST_AT_ONCE, UNCHECKED_BYTES, MOST_TOKENS
-cdef object _STATUS, _CommandError
+cdef object _OK, _STATUS, _CommandError
 
 cdef class Bridge:
     cdef public Engine engine

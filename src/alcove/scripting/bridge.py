@@ -27,13 +27,14 @@ from alcove.errors import (
     CommandError,
 )
 from alcove.scripting.conversion import argument_of, flat_of, scalar_of, size_of, tokens_of
-from alcove.values import Status
+from alcove.values import OK, Status
 
 if TYPE_CHECKING:
     from alcove.engine.engine import Engine
     from alcove.scripting.runtime import Runtime
 
 # What `run` answers besides plain values, as lua/prelude.lua knows them: None, one of these, and what belongs to it.
+# None alone is the status OK, which most writes answer.
 NIL: Final = 0
 ERROR: Final = 1
 STATUS: Final = 2
@@ -53,6 +54,7 @@ MOST_TOKENS: Final = 32 * 1024 * 1024
 REPL_ALL: Final = 3
 
 # C variables of the compiled build.
+_OK = OK
 _STATUS = Status
 _CommandError = CommandError
 
@@ -101,7 +103,7 @@ class Bridge:
     # For Lua
 
     def run(self, *words: Any) -> Any:
-        """`redis.call`: the reply, or None, one of the numbers above and what belongs to it."""
+        """`redis.call`: the reply; None for OK; or None, one of the numbers above and what belongs to it."""
         try:
             argv = self._argv(words)
             if type(argv) is _CommandError:
@@ -111,7 +113,7 @@ class Bridge:
                 if type(reply) is bytes and len(reply) > UNCHECKED_BYTES and not self._fits(len(reply)):
                     return self._failed(NO_MEMORY_IN_SCRIPT)
                 return reply
-            return self._for_lua(reply)
+            return None if reply is _OK else self._for_lua(reply)
         except BaseException as error:
             self.failure = error
             return None, ERROR, INTERNAL.encode()

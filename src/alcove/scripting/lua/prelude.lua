@@ -580,6 +580,8 @@ end
 local function received(raises, value, kind, ...)
   if value ~= nil then
     return value
+  elseif kind == nil then
+    return { ok = "OK" }
   elseif kind == NIL then
     return nil
   elseif kind == STATUS then
