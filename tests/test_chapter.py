@@ -10,9 +10,15 @@ import asyncio
 import shlex
 import shutil
 import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from queue import Queue
 from typing import Any
 
 import pytest
+import redis
+import redis.asyncio
 
 import alcove
 import alcove.asyncio
@@ -262,10 +268,23 @@ def lines_of(process: subprocess.Popen[str], count: int) -> list[str]:
     return [process.stdout.readline().strip() for _ in range(count)]
 
 
-def test_messages_in_the_process() -> None:
-    with alcove.open(decode_responses=True) as client, client.pubsub(ignore_subscribe_messages=True) as subscriber:
+@contextmanager
+def opened(leg: str) -> Iterator[redis.Redis]:
+    """redis-py's client of an engine in the process, or of a server."""
+    if leg == "process":
+        with alcove.open(decode_responses=True) as client:
+            yield client
+    else:
+        with alcove.serve(port=0) as server, redis.Redis(port=server.port, decode_responses=True) as client:
+            yield client
+
+
+@pytest.mark.parametrize("leg", ["process", "server"])
+def test_messages_by_redis_py(leg: str) -> None:
+    with opened(leg) as client, client.pubsub() as subscriber:
         subscriber.subscribe("news")
         subscriber.psubscribe("news:*")
+        assert [subscriber.get_message(timeout=30)["data"] for _ in range(2)] == [1, 2]
         assert client.publish("news", NEWS) == 1
         assert [client.publish(channel, message) for channel, message in MORE_NEWS.items()] == [1, 1, 1]
         received = {}
@@ -276,15 +295,33 @@ def test_messages_in_the_process() -> None:
         assert received == {"news": NEWS, **MORE_NEWS}
         subscriber.unsubscribe("news")
         subscriber.punsubscribe("news:*")
+        assert [subscriber.get_message(timeout=30)["data"] for _ in range(2)] == [1, 0]
         assert client.publish("news", NEWS) == client.publish("news:tech", NEWS) == 0
 
 
-def test_messages_in_the_process_asynchronously() -> None:
-    async def main() -> None:
-        client = alcove.asyncio.open(decode_responses=True)
-        async with client, client.pubsub(ignore_subscribe_messages=True) as subscriber:
+@pytest.mark.parametrize("leg", ["process", "server"])
+def test_messages_in_a_thread(leg: str) -> None:
+    with opened(leg) as client:
+        received: Queue[tuple[str, str]] = Queue()
+        subscriber = client.pubsub(ignore_subscribe_messages=True)
+        subscriber.psubscribe(**{"news:*": lambda message: received.put((message["channel"], message["data"]))})
+        worker = subscriber.run_in_thread(sleep_time=0.01)
+        while client.pubsub_numpat() == 0:
+            time.sleep(0.01)
+        assert [client.publish(channel, message) for channel, message in MORE_NEWS.items()] == [1, 1, 1]
+        assert [received.get(timeout=30) for _ in MORE_NEWS] == list(MORE_NEWS.items())
+        worker.stop()
+        worker.join(30)
+        assert not worker.is_alive()
+
+
+@pytest.mark.parametrize("leg", ["process", "server"])
+def test_messages_by_redis_py_asynchronously(leg: str) -> None:
+    async def run(client: redis.asyncio.Redis) -> None:
+        async with client, client.pubsub() as subscriber:
             await subscriber.subscribe("news")
             await subscriber.psubscribe("news:*")
+            assert [(await subscriber.get_message(timeout=30))["data"] for _ in range(2)] == [1, 2]
             assert await client.publish("news", NEWS) == 1
             assert [await client.publish(channel, text) for channel, text in MORE_NEWS.items()] == [1, 1, 1]
             received = {}
@@ -295,6 +332,14 @@ def test_messages_in_the_process_asynchronously() -> None:
             assert received == {"news": NEWS, **MORE_NEWS}
             await subscriber.unsubscribe("news")
             await subscriber.punsubscribe("news:*")
+            assert [(await subscriber.get_message(timeout=30))["data"] for _ in range(2)] == [1, 0]
             assert await client.publish("news", NEWS) == await client.publish("news:tech", NEWS) == 0
+
+    async def main() -> None:
+        if leg == "process":
+            await run(alcove.asyncio.open(decode_responses=True))
+        else:
+            with alcove.serve(port=0) as server:
+                await run(redis.asyncio.Redis(port=server.port, decode_responses=True))
 
     asyncio.run(main())
