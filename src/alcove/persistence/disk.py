@@ -5,6 +5,9 @@ from __future__ import annotations
 import os
 from typing import BinaryIO
 
+# Data, and what is needed to find it: when it was written does not matter.
+_sync = getattr(os, "fdatasync", os.fsync)
+
 
 class File:
     """A file that is written at its end. Every method raises OSError when the disk does not do what it was asked."""
@@ -16,15 +19,17 @@ class File:
 
     def write(self, data: bytes | memoryview) -> None:
         """Hands all of `data` to the system. After an error `size` says how much of the file there is now."""
+        written = os.write(self._fd, data)
+        self.size += written
         left = memoryview(data)
-        while left:
+        while written < len(left):
+            left = left[written:]
             written = os.write(self._fd, left)
             self.size += written
-            left = left[written:]
 
     def sync(self) -> None:
         """Returns when what was written is on the disk."""
-        os.fsync(self._fd)
+        _sync(self._fd)
 
     def truncate(self, size: int) -> None:
         """Cuts what was written beyond `size`."""

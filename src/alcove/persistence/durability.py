@@ -61,6 +61,7 @@ class Durability:
 
     def __init__(self, engine: Engine, disk: Disk | None = None) -> None:
         self.engine = engine
+        self._clock = engine.clock
         self.disk = disk or Disk()
         self.journal: Journal | None = None
         self.loader: Loader | None = None
@@ -387,9 +388,11 @@ class Durability:
 
     def work(self, in_time: Callable[[], bool]) -> int:
         """The engine's chore: syncs, retries, and the job in work."""
-        now_us = self.engine.clock.monotonic_us()
-        if not self._is_quiet(now_us):
+        now_us = self._clock.monotonic_us()
+        if now_us >= self._look_us or self._job is not None or not self._is_quiet():
             self._in_time = in_time
+            # Who has news meanwhile, in another thread, has it looked at again.
+            self._look_us = now_us + LOOK_EVERY_US
             try:
                 idle_us = self._look(now_us)
             except Ending:
@@ -397,24 +400,12 @@ class Durability:
                 self._job = self._awaited = None
                 idle_us = -1
             self._due_us = NEVER_US if idle_us < 0 else now_us + idle_us
-            self._look_us = min(self._due_us, now_us + LOOK_EVERY_US)
+            self._look_us = min(self._due_us, self._look_us)
         return self._due_us - now_us if self._due_us < NEVER_US else -1
 
-    def _is_quiet(self, now_us: int) -> bool:
-        """Whether all is as it was at the last look, which is asked in every turn."""
-        if now_us >= self._look_us or self._job is not None:
-            return False
-        journal = self.journal
-        if journal is None:
-            return True
-        if journal.write_error is not None or journal.sync_error is not None or journal.held:
-            return False
-        if not journal.pending and journal.position > journal.appended:
-            # It was held until now.
-            return False
-        if self.waiting_room.waiting and journal.synced > self._synced_seen:
-            return False
-        return not journal.everysec or journal.synced == journal.appended or self._due_us < NEVER_US
+    def _is_quiet(self) -> bool:
+        """Whether the journal is as it was at the last look; it is asked in every turn."""
+        return self.journal is None or self.journal.is_quiet(self._due_us < NEVER_US)
 
     def _look(self, now_us: int) -> int:
         """Sees to all there is; how long it can be left alone then."""
@@ -459,6 +450,7 @@ class Durability:
     def _tell_synced(self) -> None:
         """Has housekeeping serve those who wait for the disk, if there are any."""
         if self.waiting_room.waiting:
+            self._look_us = 0
             self.engine.on_sooner()
 
     def _watch_trouble(self) -> None:

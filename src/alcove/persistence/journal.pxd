@@ -15,6 +15,9 @@ cdef class Journal:
     cdef long long _cut_to
     cdef list _syncing, _replaced
 
+    cpdef bint is_quiet(self, bint syncing) except -1
     cpdef commit(self, list batch)
     @cython.locals(out=OutputBuffer, piece=bytes)
     cpdef object flush(self)
+    cdef _mend(self)
+    cdef _write_failed(self, object error, long long good)

@@ -85,6 +85,15 @@ class Journal:
 
     # Under the engine's lock
 
+    def is_quiet(self, syncing: bool) -> bool:
+        """Whether housekeeping has nothing to see to but what `syncing` says will be done anyway: the next sync."""
+        if self.write_error is not None or self.sync_error is not None or self.held:
+            return False
+        if not self.pending and len(self._records.out):
+            # It was held until now.
+            return False
+        return syncing or not self.everysec or self.synced == self.appended
+
     def commit(self, batch: list[tuple[int, list[bytes]]]) -> None:
         """Takes the effects of one command or transaction."""
         if self.now_s is not None:
@@ -103,7 +112,8 @@ class Journal:
             piece = out.peek(_PIECE)
             good = self._cut_to if self._cut_to >= 0 else self._file.size
             try:
-                self._mend()
+                if self._cut_to >= 0:
+                    self._mend()
                 self._file.write(piece)
             except OSError as error:
                 self._write_failed(error, good)
@@ -114,13 +124,12 @@ class Journal:
             if self.write_error is not None:
                 log.warning("AOF write error looks solved. Alcove can write again.")
                 self.write_error = None
-        trouble = self.trouble
+        trouble = self.sync_error or self.write_error
         return None if trouble is None else CommandError(aof_write_failed(reason(trouble)))
 
     def _mend(self) -> None:
-        if self._cut_to >= 0:
-            self._file.truncate(self._cut_to)
-            self._cut_to = -1
+        self._file.truncate(self._cut_to)
+        self._cut_to = -1
 
     def _write_failed(self, error: OSError, good: int) -> None:
         """Takes back what was written of a piece, so that the file ends with a whole one."""
@@ -130,7 +139,8 @@ class Journal:
         if self._cut_to < 0 and self._file.size != good:
             self._cut_to = good
         try:
-            self._mend()
+            if self._cut_to >= 0:
+                self._mend()
         except OSError as second:
             log.warning("The AOF file could not be cut after a short write: %s", reason(second))
 
