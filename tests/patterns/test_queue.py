@@ -421,14 +421,16 @@ def test_many_wait_for_one_result(live_toolkit: Toolkit) -> None:
     results: list[Any] = []
     errors: list[Exception] = []
 
-    def wait(number: int) -> None:
-        waiting = live_toolkit.make("JobQueue")
+    kinds = [{}, {"decode_responses": True}, {"protocol": 2}]
+
+    def wait(options: dict[str, Any]) -> None:
+        waiting = live_toolkit.make("JobQueue", client_options=options)
         try:
             results.append(waiting.wait_result("q", id, 20))
         except Exception as error:
             errors.append(error)
 
-    threads = [threading.Thread(target=wait, args=(number,)) for number in range(3)]
+    threads = [threading.Thread(target=wait, args=(options,)) for options in kinds]
     for thread in threads:
         thread.start()
     job = queue.dequeue("q", 5)

@@ -118,17 +118,19 @@ def test_functions_that_raise(queue: Any) -> None:
             sys.exit("enough")
         if job.what == "bad":
             raise RuntimeError("\udcff" * 5000)
+        if job.what == "cancel":
+            raise asyncio.CancelledError
         if job.what == "stop":
             raise StopIteration
         return object() if job.what == "odd" else "fine"  # type: ignore[return-value]
 
-    kinds = ["flaky", "retry", "reject", "exit", "bad", "stop", "odd", "wrong"]
+    kinds = ["flaky", "retry", "reject", "exit", "bad", "stop", "odd", "wrong", "cancel"]
     ids = {kind: queue.enqueue("q", {"what": kind}, max_attempts=3) for kind in kinds}
     with running(worker_of(queue, {"q": act})):
         for kind in ("flaky", "retry"):
             assert queue.wait_result("q", ids[kind], PATIENCE_S) == "fine"
         texts = {}
-        for kind in ("reject", "exit", "bad", "stop", "odd", "wrong"):
+        for kind in ("reject", "exit", "bad", "stop", "odd", "wrong", "cancel"):
             with pytest.raises(JobFailed) as raised:
                 queue.wait_result("q", ids[kind], PATIENCE_S)
             texts[kind] = str(raised.value)
@@ -139,7 +141,18 @@ def test_functions_that_raise(queue: Any) -> None:
     assert "StopIteration" in texts["stop"]
     assert "CannotEncode" in texts["odd"]
     assert "InvalidArgument" in texts["wrong"]
-    assert calls == {"flaky": 3, "retry": 2, "reject": 1, "exit": 3, "bad": 3, "stop": 3, "odd": 1, "wrong": 3}
+    assert "CancelledError" in texts["cancel"]
+    assert calls == {
+        "flaky": 3,
+        "retry": 2,
+        "reject": 1,
+        "exit": 3,
+        "bad": 3,
+        "stop": 3,
+        "odd": 1,
+        "wrong": 3,
+        "cancel": 3,
+    }
 
 
 def test_no_more_at_a_time_than_may(queue: Any) -> None:

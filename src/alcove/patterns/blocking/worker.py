@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import logging
 import secrets
+from asyncio import CancelledError
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
@@ -14,7 +15,6 @@ from redis.exceptions import RedisError
 
 from alcove.patterns.blocking.queue import JobQueue
 from alcove.patterns.blocking.runtime import (
-    Cancelled,
     Event,
     Task,
     called,
@@ -46,7 +46,7 @@ CANCELLED_S = 5.0
 class Run:
     """A job that is being done."""
 
-    __slots__ = ("began", "is_ending", "is_over", "job", "task")
+    __slots__ = ("began", "is_ending", "is_interrupted", "is_over", "job", "task")
 
     def __init__(self, job: Job) -> None:
         self.job = job
@@ -55,6 +55,8 @@ class Run:
         self.began = monotonic()
         # Its handler has returned; what that means is being sent.
         self.is_ending = False
+        # The worker stops, and has no more patience.
+        self.is_interrupted = False
         # It is no longer ours: the lease is lost, or it took too long.
         self.is_over = False
 
@@ -208,6 +210,7 @@ class Worker:
         for line in self._lines:
             for run in list(line.runs):
                 if line.is_interruptible and run.task is not None:
+                    run.is_interrupted = True
                     run.task.cancel()
                 else:
                     log.warning("job %s goes on; it comes to another worker when its lease runs out", run.job.id)
@@ -265,9 +268,6 @@ class Worker:
     def _work(self, line: Line, run: Run) -> None:
         try:
             self._carry_out(line, run)
-        except Cancelled:
-            if not run.is_over and not run.is_ending:
-                self._settle(run, "given back", lambda: self.queue.release(run.job))
         except Exception:
             log.exception("job %s of %s comes again when its lease runs out", run.job.id, line.name)
         finally:
@@ -282,7 +282,13 @@ class Worker:
             self._fail(run, error, retry=False)
         except RetryJob as error:
             self._fail(run, error, delay=error.after)
-        except (Exception, SystemExit) as error:
+        except CancelledError as error:
+            if run.is_interrupted:
+                self._settle(run, "given back", lambda: self.queue.release(job))
+            elif not run.is_over:
+                # Not by this worker, but by what the function did itself.
+                self._fail(run, error)
+        except (Exception, SystemExit, KeyboardInterrupt) as error:
             log.warning("job %s of %s failed", job.id, line.name, exc_info=error)
             self._fail(run, error)
         else:
@@ -334,6 +340,7 @@ class Worker:
             if run.task is not None and run.task.done:
                 # It never began, there being too many threads. The job comes again, for somebody else.
                 line.runs.discard(run)
+                line.freed.set()
             elif self.timeout is not None and not run.is_ending and monotonic() - run.began > self.timeout:
                 self._end_late(line, run)
             else:
