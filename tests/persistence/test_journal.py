@@ -441,3 +441,18 @@ def test_what_another_thread_hands_over_and_loses_is_not_taken(kept: tuple[alcov
     disk.free.set()
     assert "MISCONF" in str(taker.result())
     assert "MISCONF" in str(giver.result())
+
+
+def test_a_server_sends_what_another_thread_hands_over_when_it_is_safe(kept: tuple[alcove.Redis, SlowDisk]) -> None:
+    client, disk = kept
+    with alcove.serve(engine=client.engine) as server, redis.Redis(port=server.port, decode_responses=True) as remote:
+        taker = Doer(remote.blpop, "queue", PATIENCE_S)
+        while not client.info("clients")["blocked_clients"]:
+            assert taker.waits()
+        disk.hold()
+        giver = Doer(client.rpush, "queue", "element")
+        assert disk.reached.wait(PATIENCE_S)
+        assert taker.waits()
+        disk.free.set()
+        assert taker.result() == ["queue", "element"]
+        assert giver.result() == 1
