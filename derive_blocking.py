@@ -38,6 +38,7 @@ NAMES = {
     "StopAsyncIteration": "StopIteration",
     "AsyncEngine": "Engine",
     "AsyncSession": "Session",
+    "async_sessionmaker": "sessionmaker",
     "AsyncConnection": "Connection",
 }
 # `Awaitable[X]` and `Coroutine[Any, Any, X]` are X.
@@ -45,7 +46,7 @@ UNWRAPPED = {"Awaitable", "Coroutine"}
 MODULES = {
     "redis.asyncio": "redis",
     "alcove.patterns.asyncio": "alcove.patterns.blocking",
-    "sqlalchemy.ext.asyncio": "sqlalchemy.orm",
+    "sqlalchemy.ext.asyncio": "sqlalchemy.engine",
 }
 # In docstrings, where names are those that users import.
 PHRASES = [

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from alcove.patterns.blocking.broadcast import Listener as Listener
     from alcove.patterns.blocking.cache import Cache as Cache
     from alcove.patterns.blocking.cart import ShoppingCart as ShoppingCart
+    from alcove.patterns.blocking.changes import PostgresChanges as PostgresChanges
+    from alcove.patterns.blocking.changes import invalidate_from as invalidate_from
+    from alcove.patterns.blocking.changes import invalidate_on_commit as invalidate_on_commit
     from alcove.patterns.blocking.chat import ChatRoom as ChatRoom
     from alcove.patterns.blocking.feeds import Feeds as Feeds
     from alcove.patterns.blocking.fenced import FencedKeys as FencedKeys
@@ -33,6 +36,8 @@ if TYPE_CHECKING:
     from alcove.patterns.blocking.queue import JobQueue as JobQueue
     from alcove.patterns.blocking.sessions import SessionStore as SessionStore
     from alcove.patterns.blocking.stock import Stock as Stock
+    from alcove.patterns.blocking.tables import SqlProducts as SqlProducts
+    from alcove.patterns.blocking.tables import SqlTable as SqlTable
     from alcove.patterns.blocking.worker import Worker as Worker
     from alcove.patterns.blocking.writes import WriteBehind as WriteBehind
     from alcove.patterns.core.cart import Cart as Cart
@@ -44,6 +49,7 @@ if TYPE_CHECKING:
     from alcove.patterns.core.cart import Line as Line
     from alcove.patterns.core.cart import Merged as Merged
     from alcove.patterns.core.cart import Order as Order
+    from alcove.patterns.core.changes import Change as Change
     from alcove.patterns.core.chat import ChatMessage as ChatMessage
     from alcove.patterns.core.codecs import JSON as JSON
     from alcove.patterns.core.codecs import MSGPACK as MSGPACK
@@ -117,14 +123,19 @@ HOMES = {
     "Leaderboard": "leaderboard",
     "Listener": "broadcast",
     "NotificationService": "notifications",
+    "PostgresChanges": "changes",
     "ProductCache": "products",
     "RateLimiter": "limits",
     "ReadWriteLock": "locks",
     "SessionStore": "sessions",
     "ShoppingCart": "cart",
+    "SqlProducts": "tables",
+    "SqlTable": "tables",
     "Stock": "stock",
     "Worker": "worker",
     "WriteBehind": "writes",
+    "invalidate_from": "changes",
+    "invalidate_on_commit": "changes",
 }
 # What both share, by its module in `alcove.patterns.core`.
 SHARED = {
@@ -137,6 +148,7 @@ SHARED = {
     "CartError": "cart",
     "CartIsEmpty": "cart",
     "CartLimitExceeded": "cart",
+    "Change": "changes",
     "ChatMessage": "chat",
     "Closed": "feeds",
     "Codec": "codecs",

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from alcove.patterns.asyncio.broadcast import Listener as Listener
     from alcove.patterns.asyncio.cache import Cache as Cache
     from alcove.patterns.asyncio.cart import ShoppingCart as ShoppingCart
+    from alcove.patterns.asyncio.changes import PostgresChanges as PostgresChanges
+    from alcove.patterns.asyncio.changes import invalidate_from as invalidate_from
+    from alcove.patterns.asyncio.changes import invalidate_on_commit as invalidate_on_commit
     from alcove.patterns.asyncio.chat import ChatRoom as ChatRoom
     from alcove.patterns.asyncio.feeds import Feeds as Feeds
     from alcove.patterns.asyncio.fenced import FencedKeys as FencedKeys
@@ -30,6 +33,8 @@ if TYPE_CHECKING:
     from alcove.patterns.asyncio.queue import JobQueue as JobQueue
     from alcove.patterns.asyncio.sessions import SessionStore as SessionStore
     from alcove.patterns.asyncio.stock import Stock as Stock
+    from alcove.patterns.asyncio.tables import SqlProducts as SqlProducts
+    from alcove.patterns.asyncio.tables import SqlTable as SqlTable
     from alcove.patterns.asyncio.worker import Worker as Worker
     from alcove.patterns.asyncio.writes import WriteBehind as WriteBehind
 

@@ -186,3 +186,10 @@ def on_signals(stop: Callable[[], None]) -> Iterator[None]:
         yield
     finally:
         restore()
+
+
+def in_session(work: Coroutine[Any, Any, T]) -> T:
+    """What a coroutine returns, where SQLAlchemy calls plain functions on behalf of a task."""
+    from sqlalchemy.util import await_only
+
+    return await_only(work)

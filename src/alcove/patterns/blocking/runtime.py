@@ -253,3 +253,8 @@ def on_signals(stop: Callable[[], None]) -> Iterator[None]:
         yield
     finally:
         restore()
+
+
+def in_session(result: T) -> T:
+    """What was done where SQLAlchemy calls functions: by threads that is nothing special."""
+    return result

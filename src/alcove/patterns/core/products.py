@@ -13,7 +13,7 @@ Product = Mapping[str, Any]
 class ProductStore(Protocol):
     """A store of products; its methods may be plain or, for asyncio, coroutines."""
 
-    def find_product(self, product_id: Id) -> Product | Awaitable[Product | None] | None:
+    def find_product(self, product_id: Id) -> Any:
         """A product as a mapping with at least "id" and "stock"; None when there is none."""
 
     def take_stock(self, product_id: Id, quantity: int) -> Any:
