@@ -161,6 +161,19 @@ def test_what_a_client_waited_for_is_remembered_again() -> None:
     assert one.heard() == [changed(b"t")]
 
 
+def test_an_exception_lasts_until_a_command_that_waits_is_done() -> None:
+    one, other = clients("OPTIN")
+    one("CLIENT CACHING YES")
+    assert one("XREAD BLOCK 0 STREAMS s $") == []
+    other("XADD s 1-1 a b")
+    assert one.heard()[0] == changed(b"s")
+    other("XADD s 2-1 a b")
+    assert one.heard() == [changed(b"s")]
+    one("GET a")
+    other("SET a 1")
+    assert one.heard() == []
+
+
 def test_what_a_client_did_not_want_to_be_remembered_is_not_when_it_has_waited() -> None:
     for options in (("OPTIN",), ("BCAST", "PREFIX", "other")):
         one, other = clients(*options)

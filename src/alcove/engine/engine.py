@@ -682,6 +682,8 @@ class Engine:
             self._deliver(session, reply)
 
     def _deliver(self, session: Session, reply: Any) -> None:
+        if session.tracker is not None:
+            session.tracker.ended(None, session.in_multi)
         session.deliver(NO_REPLY if session.muted() else reply)
         if session.late:
             self._with_late(session, PARKED)

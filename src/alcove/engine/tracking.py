@@ -162,7 +162,7 @@ class Tracking:
             self.end((None, []))
         self.client = None
         tracker = None if client is None else client.tracker
-        if client is not None and tracker is not None and tracker.caching:
+        if client is not None and tracker is not None and tracker.caching and not client.blocked:
             tracker.ended(command, client.in_multi)
 
     def begin(self, session: Session) -> tuple[Session | None, list[tuple[Tracker, Push]]]:
