@@ -135,7 +135,8 @@ class Leasing(Pattern):
     async def _give_back(self, resource: Id, claim: Claim) -> bool:
         base = self._base(resource)
         keys = [*self._keys(base, claim.token), f"{base}:calls"]
-        return bool(await self._run(self._steps.release, keys, [claim.token, *claim.words]))
+        answer: bytes = await self._run(self._steps.release, keys, [claim.token, *claim.words])
+        return answer == b"held"
 
     async def _abandon(self, resource: Id, claim: Claim, error: BaseException) -> None:
         """Gives back, or leaves the queue, because of an error, which matters more than that this fails too."""

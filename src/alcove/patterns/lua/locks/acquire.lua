@@ -9,13 +9,13 @@ local function next_fence()
   -- The time in microseconds, or one more than the fence before if that is more. So it grows although the clock be set
   -- back, and although the server lose its data.
   local time = redis.call('TIME')
-  local number = time[1] * 1000000 + time[2]
-  local last = tonumber(redis.call('SET', fence, string.format('%.0f', number), 'PX', REMEMBERED_MS, 'GET') or 0)
-  if last >= number then
-    number = last + 1
-    redis.call('SET', fence, string.format('%.0f', number), 'PX', REMEMBERED_MS)
+  local number = string.format('%.0f', time[1] * 1000000 + time[2])
+  local last = redis.call('SET', fence, number, 'PX', REMEMBERED_MS, 'GET')
+  if last and tonumber(last) >= tonumber(number) then
+    number = string.format('%.0f', last + 1)
+    redis.call('SET', fence, number, 'PX', REMEMBERED_MS)
   end
-  return string.format('%.0f', number)
+  return number
 end
 
 local first = first_in_queue()

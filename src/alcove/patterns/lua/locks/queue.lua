@@ -12,18 +12,20 @@ local function keep_until(key, ends)
   end
 end
 
+local function anyone_waits()
+  return redis.call('EXISTS', queue) == 1
+end
+
 local function first_in_queue()
-  -- The first who is alive. A thousand dead ones are removed at a time.
-  local first = redis.call('ZRANGE', queue, 0, 0)[1]
-  if first then
+  -- Nil when nobody waits. A thousand who died are removed at a time.
+  if anyone_waits() then
     local dead = redis.call('ZRANGEBYSCORE', leases, '-inf', now(), 'LIMIT', 0, 1000)
     if #dead > 0 then
       redis.call('ZREM', queue, unpack(dead))
       redis.call('ZREM', leases, unpack(dead))
-      first = redis.call('ZRANGE', queue, 0, 0)[1]
     end
+    return redis.call('ZRANGE', queue, 0, 0)[1]
   end
-  return first
 end
 
 local function stay_in_queue(lease_ms)
@@ -41,10 +43,6 @@ end
 local function leave_queue()
   redis.call('ZREM', leases, token)
   return redis.call('ZREM', queue, token) == 1
-end
-
-local function anyone_waits()
-  return redis.call('EXISTS', queue) == 1
 end
 
 local function wake(list)

@@ -1,5 +1,5 @@
 -- Gives back what a token holds, and its place in the queue. ARGV: token.
--- Answers whether the token held it until now. Where it did not, there is nothing to remember of the call.
+-- Answers 'held' if the token held it until now, else '', and then there is nothing to remember of the call.
 local was_held, wakes_next = give_back()
 if anyone_waits() then
   if was_held then
@@ -9,4 +9,4 @@ if anyone_waits() then
     wake(left)
   end
 end
-return was_held and 1 or 0, not was_held
+return was_held and 'held' or '', not was_held
