@@ -454,5 +454,5 @@ def test_a_server_sends_what_another_thread_hands_over_when_it_is_safe(kept: tup
         assert disk.reached.wait(PATIENCE_S)
         assert taker.waits()
         disk.free.set()
-        assert taker.result() == ["queue", "element"]
+        assert taker.result() == ("queue", "element")
         assert giver.result() == 1
