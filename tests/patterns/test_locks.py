@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import pickle
 import threading
 import time
 from collections.abc import Callable
@@ -12,7 +13,15 @@ import pytest
 import redis
 
 import alcove.asyncio
-from alcove.patterns import AlreadyHeld, DistributedLock, InvalidArgument, LockLost, LockNotAcquired, OutcomeUnknown
+from alcove.patterns import (
+    AlreadyHeld,
+    DistributedLock,
+    InvalidArgument,
+    LockLost,
+    LockNotAcquired,
+    OutcomeUnknown,
+    StaleFence,
+)
 from alcove.patterns import asyncio as asynchronous
 from alcove.patterns.core.locks import LONGEST_MS, ONE, fence_of, new_claim
 from tests.patterns.conftest import Toolkit
@@ -710,6 +719,12 @@ def test_clients_of_all_kinds_are_understood(live_toolkit: Toolkit) -> None:
             with pytest.raises(LockNotAcquired):
                 together(lambda lock=lock: lock.acquire("a", wait=0.05))
         assert lock.status("a").holders == 0
+
+
+def test_errors_travel_between_processes() -> None:
+    for error in (LockNotAcquired("a", 2.5), AlreadyHeld("a"), LockLost("a", 17), StaleFence(17, 18)):
+        again = pickle.loads(pickle.dumps(error))
+        assert (type(again), str(again), vars(again)) == (type(error), str(error), vars(error))
 
 
 def test_claims_differ() -> None:

@@ -79,8 +79,8 @@ class Task:
 
     def __init__(self, name: str, function: Callable[..., Any], args: tuple[Any, ...]) -> None:
         self._name = name
-        # None when it has begun, or never will.
-        self._work: tuple[Callable[..., Any], tuple[Any, ...]] | None = (function, args)
+        # Taken out, by one step of C, by who begins it or sees to it that nobody does.
+        self._work = [(function, args)]
         self._error: BaseException | None = None
         self._cancelled = threading.Event()
         self._over = threading.Event()
@@ -96,10 +96,10 @@ class Task:
             self._over.set()
 
     def _run(self) -> None:
-        work, self._work = self._work, None
-        if work is None:
+        try:
+            function, args = self._work.pop()
+        except IndexError:
             return
-        function, args = work
         _running.task = self
         try:
             function(*args)
@@ -122,10 +122,13 @@ class Task:
     def cancel(self) -> None:
         """Asks it to stop. A task ends where it waits, a thread at its next `sleep`, if not before it began."""
         self._cancelled.set()
-        work, self._work = self._work, None
-        if work is not None:
-            self._over.set()
-            _alarms.forget()
+        try:
+            self._work.pop()
+        except IndexError:
+            # It has begun.
+            return
+        self._over.set()
+        _alarms.forget()
 
     def join(self) -> None:
         """Waits for its end. What it raised is raised here; that it was cancelled is not."""

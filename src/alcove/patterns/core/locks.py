@@ -44,17 +44,20 @@ MOST_ARGUMENTS: Final = 1000
 class LockNotAcquired(PatternError):
     """Others hold it, and went on doing so for as long as was to be waited. Nothing is held by this call."""
 
-    def __init__(self, resource: Id, waited: float | None = 0) -> None:
-        super().__init__(f"{resource} is held by others" + (f" after {waited:g} seconds" if waited else ""))
+    def __init__(self, resource: Id, waited: float = 0) -> None:
+        super().__init__(resource, waited)
         self.resource = resource
+        self.waited = waited
+
+    def __str__(self) -> str:
+        return f"{self.resource} is held by others" + (f" after {self.waited:g} seconds" if self.waited else "")
 
 
 class AlreadyHeld(LockNotAcquired):
     """This thread or task holds it already. A lock is not reentrant: it would wait for itself."""
 
-    def __init__(self, resource: Id) -> None:
-        super().__init__(resource)
-        self.args = (f"this thread or task holds {resource} already, and a lock is not reentrant",)
+    def __str__(self) -> str:
+        return f"this thread or task holds {self.resource} already, and a lock is not reentrant"
 
 
 class LockLost(PatternError):
@@ -64,18 +67,24 @@ class LockLost(PatternError):
     """
 
     def __init__(self, resource: Id, fence: int) -> None:
-        super().__init__(f"{resource} is not held any more by the holder with fence {fence}")
+        super().__init__(resource, fence)
         self.resource = resource
         self.fence = fence
+
+    def __str__(self) -> str:
+        return f"{self.resource} is not held any more by the holder with fence {self.fence}"
 
 
 class StaleFence(PatternError):
     """A later holder was here: `found` is more than `fence`. Nothing was written."""
 
     def __init__(self, fence: int, found: int) -> None:
-        super().__init__(f"fence {fence} is stale: the holder with {found} has been here")
+        super().__init__(fence, found)
         self.fence = fence
         self.found = found
+
+    def __str__(self) -> str:
+        return f"fence {self.fence} is stale: the holder with {self.found} has been here"
 
 
 class LockStatus(msgspec.Struct, frozen=True):
