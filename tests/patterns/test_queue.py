@@ -24,7 +24,7 @@ from alcove.patterns import (
     QueueFull,
     ResultTimeout,
 )
-from tests.patterns.conftest import Toolkit
+from tests.patterns.conftest import KINDS, Toolkit
 
 EXACT = Backoff(jitter=0.0)
 
@@ -557,6 +557,33 @@ def test_within_a_transaction_of_the_callers(toolkit: Toolkit) -> None:
     with pytest.raises(CannotEncode):
         together(object())
     assert client.get("order:{orders}:7") is None
+
+
+@pytest.mark.parametrize("toolkit", [kind for kind in KINDS if not kind.startswith("cluster")], indirect=True)
+def test_within_a_pipeline_that_watches(toolkit: Toolkit) -> None:
+    queue = toolkit.make("JobQueue")
+    if toolkit.thread is None:
+        with queue.client.pipeline() as pipe:
+            pipe.watch("order:7")
+            with pytest.raises(InvalidArgument, match="multi"):
+                queue.enqueue("orders", 7, pipeline=pipe)
+            pipe.multi()
+            queue.enqueue("orders", 7, pipeline=pipe)
+            pipe.execute()
+    else:
+
+        async def watching() -> None:
+            own = queue._target
+            async with own.client.pipeline() as pipe:
+                await pipe.watch("order:7")
+                with pytest.raises(InvalidArgument, match="multi"):
+                    await own.enqueue("orders", 7, pipeline=pipe)
+                pipe.multi()
+                await own.enqueue("orders", 7, pipeline=pipe)
+                await pipe.execute()
+
+        toolkit.thread.run(watching())
+    assert drained(queue, "orders") == [7]
 
 
 def test_jobs_of_a_type(toolkit: Toolkit) -> None:

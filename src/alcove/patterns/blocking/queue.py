@@ -17,7 +17,7 @@ from alcove.patterns.blocking.pattern import Pattern
 from alcove.patterns.blocking.runtime import monotonic
 from alcove.patterns.core.codecs import JSON, Codec
 from alcove.patterns.core.cron import Cron
-from alcove.patterns.core.errors import OutcomeUnknown
+from alcove.patterns.core.errors import InvalidArgument, OutcomeUnknown
 from alcove.patterns.core.keys import Id
 from alcove.patterns.core.queue import (
     ACK,
@@ -162,6 +162,8 @@ class JobQueue(Pattern):
         words = [*how.words, *job_words(job_id, self.codec.encode(job), priority, due_text(delay, at), most)]
         keys = [self.keys.tagged("queue", queue, "unique", how.name)] if how.kind == "time" else []
         if pipeline is not None:
+            if getattr(pipeline, "watching", False) and not getattr(pipeline, "explicit_transaction", False):
+                raise InvalidArgument("after WATCH a pipeline carries commands out at once: call its multi() first")
             where, told = self._call(queue, [self.rules.max_length, *words], keys)
             pipeline.execute_command(*ENQUEUE_WITHIN.by_text(where, told))
             return job_id
