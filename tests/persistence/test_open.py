@@ -214,6 +214,46 @@ def test_however_a_program_ends(folder: Path, fsync: str, end: str, status: int)
     assert not list(folder.rglob("temp-*"))
 
 
+SNAPSHOTS = {"appendonly": "no", "save": "3600 1"}
+
+
+@pytest.mark.parametrize(
+    ("end", "kept"),
+    [
+        ("", True),
+        ("raise ValueError", True),
+        ("s.engine.close()", True),
+        ("s.bgsave()", True),
+        ("if not os.fork(): sys.exit(0)\nos.wait(); s.set('key0', 'parent')", True),
+        ("s.config_set('save', '')", False),
+        ("os._exit(0)", False),
+    ],
+)
+def test_a_folder_of_snapshots_gets_a_last_one(folder: Path, end: str, kept: bool) -> None:
+    other = folder.with_name("snapshots")
+    program = (
+        f"s = alcove.open({str(other)!r}, config={SNAPSHOTS!r})\nfor n in range(100): s.set(f'key{{n}}', n)\n{end}"
+    )
+    done = run(program, folder)
+    assert done.stderr.endswith("ValueError\n" if "ValueError" in end else "")
+    assert done.stderr.count("Traceback") == ("ValueError" in end)
+    found = reopened(other, config=SNAPSHOTS)
+    assert len(found) == (100 if kept else 0)
+    assert found.get("key0") == (("parent" if "parent" in end else "0") if kept else None)
+
+
+def test_a_server_in_the_program_takes_a_last_snapshot(folder: Path) -> None:
+    folder.mkdir()
+    for number in range(3):
+        with alcove.serve(dir=str(folder), save="3600 1") as server, redis.Redis(port=server.port) as client:
+            assert client.incr("runs") == number + 1
+    with alcove.serve(dir=str(folder), save="3600 1") as server, redis.Redis(port=server.port) as client:
+        client.incr("runs")
+        with pytest.raises(redis.ConnectionError):
+            client.execute_command("SHUTDOWN", "NOSAVE")
+    assert reopened(folder, config=SNAPSHOTS) == {"runs": "3"}
+
+
 def test_a_client_that_is_forgotten_leaves_its_folder(folder: Path) -> None:
     client: Any = alcove.open(folder)
     client.set("a", 1)

@@ -38,6 +38,21 @@ class Background:
         self._pool.shutdown()
 
 
+class AtOnce(Background):
+    """What stands in for the thread at the end of the program, when there can be none: it does things at once."""
+
+    def __init__(self) -> None:
+        super().__init__("end")
+
+    def start(self, function: Callable[..., Any], *arguments: Any) -> Future[Any]:
+        future: Future[Any] = Future()
+        try:
+            future.set_result(function(*arguments))
+        except Exception as error:
+            future.set_exception(error)
+        return future
+
+
 class BackgroundFile:
     """A new file that is written behind the writer's back. An error comes out of `finish`."""
 

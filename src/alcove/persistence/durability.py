@@ -30,8 +30,9 @@ from alcove.errors import (
     CommandError,
     aof_write_failed,
 )
+from alcove.persistence import at_exit
 from alcove.persistence.aof_folder import AofFolder
-from alcove.persistence.background import Background, BackgroundFile, Ending
+from alcove.persistence.background import AtOnce, Background, BackgroundFile, Ending
 from alcove.persistence.disk import Disk, File
 from alcove.persistence.folder_lock import LOCK_NAME, FolderLock
 from alcove.persistence.journal import Journal, reason
@@ -102,6 +103,10 @@ class Durability:
         self._open: list[Any] = [self._syncs, self._writes]
         self._lock: FolderLock | None = None
         self._closing = weakref.finalize(engine, close_all, self._open, os.getpid())
+        # Whether it was decided what is saved at the end.
+        self._finished = False
+        self._owner = os.getpid()
+        at_exit.remember(self)
         self._join_engine()
 
     def _join_engine(self) -> None:
@@ -808,14 +813,34 @@ class Durability:
         if save or (save is None and self.engine.config.save and (self.changes or self._file_is_obsolete)):
             self.save()
         if self.journal is not None:
-            error = self.journal.flush() or self.journal.settle(self.journal.appended)
-            if error is not None:
-                raise error
+            # Twice, because the first time may only have brought to the disk what the rest was held for.
+            for _ in range(2):
+                error = self.journal.flush() or self.journal.settle(self.journal.appended)
+                if error is not None:
+                    raise error
+        self._finished = True
 
     def close(self) -> None:
-        """Ends a job as it is, and closes what is open; what was written is safe then."""
+        """Ends a job as it is, takes a last snapshot where nothing else has the data, and closes what is open."""
+        if not self._closing.alive or os.getpid() != self._owner:
+            return
+        if self._would_save and not self._finished:
+            try:
+                self.finish(None)
+            except CommandError as error:
+                log.warning("%s", error)
         self._abandon_job()
         self._closing()
+
+    def end_with_program(self) -> None:
+        if self._would_save and self.engine.closed is None and os.getpid() == self._owner:
+            self._writes = AtOnce()
+            self.engine.close("the program ends")
+
+    @property
+    def _would_save(self) -> bool:
+        """Whether the last changes are in no file although there are save points."""
+        return bool(self.engine.config.save) and self.journal is None and self.changes > 0
 
 
 def last_number(manifest: Manifest) -> int:
