@@ -4,8 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import statistics
+import time
+import timeit
+from collections.abc import Callable
 from dataclasses import dataclass
 
+from lupa.lua51 import LuaRuntime
+
+import alcove.commands  # noqa: F401 (declares the commands)
+from alcove.engine.engine import Engine
 from bench.peers import ALCOVE, REDIS, Server, in_turn, installed, on_load_processor, running
 from bench.report import Aim, Section, Table, figure, geometric_mean, note, ratio, times
 from bench.wire import Wire, encode
@@ -18,7 +25,12 @@ AIM = 2.0
 READING = f"""\
 Microseconds of the server's CPU for each script, in pipelines of {PIPELINE}. The lock's release is the script with
 which the holder of a lock removes it, and nobody else does: here of a lock that somebody else holds, and of one that is
-set by the command before. Factors compare Alcove with redis-server; less is better."""
+set by the command before. Factors compare Alcove with redis-server; less is better.
+
+The second table says what one `redis.call` in a loop costs, and what that consists of in Alcove: the command itself
+(`engine.call`), and the way from Lua to a function of Python and back, which lupa makes. The rest is arguments,
+replies, and what guards the sandbox. A binding of our own, which read Lua's stack where it is and pushed replies
+there, would save lupa's way, and the Python objects that it makes of the arguments."""
 
 RELEASE = b'if redis.call("get", KEYS[1]) == ARGV[1] then return redis.call("del", KEYS[1]) else return 0 end'
 TEN_CALLS = b"""\
@@ -28,6 +40,10 @@ for i = 1, 5 do
 end
 return redis.call("GET", KEYS[1])"""
 NOTHING = b"return 1"
+# How often a script calls one command; that is done so many times, and the least counts.
+LOOPS = 20_000
+ROUNDS = 10
+CALLS = {"GET": b"redis.call('GET', KEYS[1])", "SET": b"redis.call('SET', KEYS[1], 'x')"}
 
 
 @dataclass(frozen=True)
@@ -69,10 +85,19 @@ def run(quick: bool) -> Section:
                 for server in in_turn(servers, number):
                     taken[server.name].append(measure(case, server, rounds))
             results[case.name] = {name: statistics.median(costs) for name, costs in taken.items()}
+        note("scripting: one call")
+        calls = {name: {server.name: cost_of(call, server) for server in servers} for name, call in CALLS.items()}
     names = [peer.name for peer in peers]
     section = Section("Scripts", READING)
     rows = [[case, *(figure(costs[name]) for name in names), times(factor(costs))] for case, costs in results.items()]
     section.tables.append(Table("CPU per script, µs", ["", *names, "Factor"], rows))
+    rows = [
+        [f"redis.call: {name}", *(figure(costs[peer]) for peer in names), times(factor(costs))]
+        for name, costs in calls.items()
+    ]
+    for name, cost in own_costs().items():
+        rows.append([name, *(figure(cost if peer == ALCOVE else None) for peer in names), times(None)])
+    section.tables.append(Table("CPU per call in a script, µs", ["", *names, "Factor"], rows))
     mean = geometric_mean(map(factor, results.values()))
     if mean is not None:
         wanted = f"CPU per script at most {AIM} times {REDIS}'s, in the geometric mean of all"
@@ -95,3 +120,37 @@ def measure(case: Case, server: Server, rounds: int) -> float:
             for request in requests:
                 client.exchange(request)
         return (server.cpu_us() - before_us) / (rounds * SCRIPTS)
+
+
+def cost_of(call: bytes, server: Server) -> float:
+    """Microseconds of a call in a script, without the loop around it."""
+    with Wire(server.port) as client:
+        client.exchange(encode(b"SET", b"lock:resource", b"1"))
+
+        def taken_us(body: bytes) -> float:
+            request = encode(b"EVAL", b"for _ = 1, %d do %s end" % (LOOPS, body), b"1", b"lock:resource")
+            before_us = server.cpu_us()
+            client.exchange(request)
+            return server.cpu_us() - before_us
+
+        called, empty = (min(taken_us(body) for _ in range(ROUNDS)) for body in (call, b"local key = KEYS[1]"))
+        return (called - empty) / LOOPS
+
+
+def own_costs() -> dict[str, float]:
+    """Microseconds of what a call consists of, in this process."""
+    engine = Engine()
+    session = engine.connect("embedded")
+    runtime = LuaRuntime(encoding=None, register_eval=False, register_builtins=False)
+    loop = runtime.eval(b"function(called, count) for _ = 1, count do called('GET', 'key') end end")
+    called = runtime.globals()[b"python"][b"as_function"](lambda *words: b"value")
+    engine.call(session, [b"SET", b"key", b"value"])
+    parts: dict[str, tuple[Callable[[], object], int]] = {
+        "engine.call: GET": (lambda: engine.call(session, [b"GET", b"key"]), LOOPS),
+        "engine.call: SET": (lambda: engine.call(session, [b"SET", b"key", b"value"]), LOOPS),
+        "lupa: a function of Python": (lambda: loop(called, LOOPS), 1),
+    }
+    return {
+        name: min(timeit.repeat(part, timer=time.process_time, number=number, repeat=ROUNDS)) / LOOPS * 1e6
+        for name, (part, number) in parts.items()
+    }
