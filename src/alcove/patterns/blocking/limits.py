@@ -22,9 +22,6 @@ from alcove.patterns.blocking.runtime import monotonic, result_of, sleep
 from alcove.patterns.core.errors import InvalidArgument, OutcomeUnknown
 from alcove.patterns.core.keys import Id
 from alcove.patterns.core.limits import (
-    CHECK,
-    HIT_ONCE,
-    REFUND,
     Algorithm,
     Decision,
     OnFailure,
@@ -32,6 +29,7 @@ from alcove.patterns.core.limits import (
     RulesApart,
     Target,
     Who,
+    algorithms_of,
     are_apart,
     calls_key,
     chapters_rule,
@@ -40,10 +38,11 @@ from alcove.patterns.core.limits import (
     decision_without,
     key_of,
     rules_checked,
+    script,
     targets_of,
     whole,
 )
-from alcove.patterns.core.scripts import Script, Word
+from alcove.patterns.core.scripts import Word
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -116,7 +115,8 @@ class RateLimiter(Pattern):
         self.window = window
         self.tag = tag
         self.on_failure = on_failure
-        self._hit = HIT_ONCE if once else CHECK
+        self.once = once
+        self._algorithms = algorithms_of(self.rules)
         if tag is not None:
             self.keys.tagged("ratelimit", tag)
 
@@ -124,15 +124,15 @@ class RateLimiter(Pattern):
 
     def check_limit(self, user_id: Id, cost: int = 1) -> Decision:
         """Counts a hit in a fixed window. Raises `RateLimitExceeded` when the limit is reached."""
-        rule = chapters_rule("fixed-window", self.limit, self.window)
-        decision = self._asked("hit", [(rule, user_id)], cost)
-        decision.raise_if_denied()
-        return decision
+        return self._checked("fixed-window", user_id, cost)
 
     def check_sliding_window(self, user_id: Id, cost: int = 1) -> Decision:
         """Counts a hit in a sliding log. Raises `RateLimitExceeded` when the limit is reached."""
-        rule = chapters_rule("sliding-log", self.limit, self.window)
-        decision = self._asked("hit", [(rule, user_id)], cost)
+        return self._checked("sliding-log", user_id, cost)
+
+    def _checked(self, algorithm: Algorithm, user_id: Id, cost: int) -> Decision:
+        rule = chapters_rule(algorithm, self.limit, self.window)
+        decision = self._asked("hit", [(rule, user_id)], cost, frozenset((algorithm,)))
         decision.raise_if_denied()
         return decision
 
@@ -143,11 +143,11 @@ class RateLimiter(Pattern):
 
         Raises `NeverAllowed` when the cost is more than one of them ever allows.
         """
-        return self._asked("hit", targets_of(self.rules, who), cost)
+        return self._asked("hit", targets_of(self.rules, who), cost, self._algorithms)
 
     def peek(self, who: Who, cost: int = 1) -> Decision:
         """What `hit` would answer. Counts nothing; `remaining` is what is left without it."""
-        return self._asked("peek", targets_of(self.rules, who), cost)
+        return self._asked("peek", targets_of(self.rules, who), cost, self._algorithms)
 
     def wait(self, who: Who, cost: int = 1, *, timeout: float | None = None) -> Decision:
         """Hits as soon as it is allowed. Raises `RateLimitExceeded` when that will not be within `timeout` seconds.
@@ -172,7 +172,8 @@ class RateLimiter(Pattern):
         units = decision.cost if cost is None else whole("cost", cost, decision.cost)
         counted = [(verdict.rule, verdict.id) for verdict in decision.verdicts if verdict.allowed]
         if decision.allowed and decision.error is None and counted:
-            self._run_on(REFUND, counted, decision.at_ms, units)
+            algorithms = algorithms_of(rule for rule, _ in counted)
+            self._run_on("refund", algorithms, True, counted, decision.at_ms, units)
 
     def reset(self, who: Who) -> None:
         """Forgets what was counted for the ids, be it by the rules or by the chapter's two methods."""
@@ -200,24 +201,26 @@ class RateLimiter(Pattern):
 
         return decorated
 
-    def _asked(self, wanted: str, targets: Sequence[Target], cost: int) -> Decision:
+    def _asked(self, wanted: str, targets: Sequence[Target], cost: int, algorithms: frozenset[str]) -> Decision:
         check_cost(targets, cost)
-        script = self._hit if wanted == "hit" else CHECK
+        once = self.once and wanted == "hit"
         try:
-            return decision_of(self._run_on(script, targets, wanted, cost), targets, cost)
+            return decision_of(self._run_on("check", algorithms, once, targets, wanted, cost), targets, cost)
         except _FAILURES as error:
             if self.on_failure == "raise":
                 raise
             return decision_without(error, self.on_failure, targets, cost)
 
-    def _run_on(self, script: Script, targets: Sequence[Target], *words: Word) -> bytes:
+    def _run_on(
+        self, name: str, algorithms: frozenset[str], once: bool, targets: Sequence[Target], *words: Word
+    ) -> bytes:
         """What a script answers about the targets. Raises `RulesApart` when their keys are not on one node."""
         keys = [key_of(self.keys, self.tag, target) for target in targets]
-        described = [word for rule, _ in targets for word in rule.words]
-        if script.once:
+        described = [rule.words for rule, _ in targets]
+        if once:
             keys.append(calls_key(self.keys, self.tag, targets[0][1]))
         try:
-            answer: bytes = self._run(script, keys, [*words, *described])
+            answer: bytes = self._run(script(name, algorithms, once), keys, [*words, *described])
         except (ClusterCrossSlotError, RedisClusterException) as error:
             if are_apart(keys):
                 raise RulesApart("the ids are on several nodes of the cluster: give the limiter a tag") from error

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from functools import cache
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache, cached_property
 from typing import Final, Literal, get_args
 
 import msgspec
@@ -12,16 +12,21 @@ from redis.crc import key_slot
 
 from alcove.patterns.core.errors import InvalidArgument, PatternError
 from alcove.patterns.core.keys import Id, Keys, name_text
-from alcove.patterns.core.scripts import Script, Word
+from alcove.patterns.core.scripts import Script
 
 Algorithm = Literal["fixed-window", "sliding-log", "sliding-counter", "token-bucket", "gcra"]
 OnFailure = Literal["raise", "allow", "deny"]
 # An id that all rules are about, or for each kind of id, such as "user" and "ip", which one.
 Who = Id | Mapping[str, Id]
 
-HIT_ONCE: Final = Script("limits/check", once=True, with_=["limits/algorithms"])
-CHECK: Final = Script("limits/check", with_=["limits/algorithms"])
-REFUND: Final = Script("limits/refund", once=True, with_=["limits/algorithms"])
+# Where each algorithm is.
+_LUA: Final = {
+    "fixed-window": "limits/fixed_window",
+    "sliding-log": "limits/sliding_log",
+    "sliding-counter": "limits/sliding_counter",
+    "token-bucket": "limits/bucket",
+    "gcra": "limits/bucket",
+}
 
 LARGEST_LIMIT: Final = 10**9
 # A log has an entry for each unit, of about a hundred bytes.
@@ -55,7 +60,7 @@ class RulesApart(PatternError):
     """
 
 
-class Rule(msgspec.Struct, frozen=True, kw_only=True):
+class Rule(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """At most `limit` units in `window` seconds, counted by an algorithm.
 
     `by` says what kind of id it is about, such as "user" or "ip", where a hit names several; `name` is told to users
@@ -102,16 +107,16 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
         """What users are told of it."""
         return self.name or self.by or "default"
 
-    @property
-    def place(self) -> tuple[Id, ...]:
+    @cached_property
+    def place(self) -> str:
         """What tells its keys from those of other rules. Another algorithm or window begins anew, a limit does not."""
-        about = (self.algorithm, self.window_ms)
-        return about if self.label == "default" else (self.label, *about)
+        about = f"{self.algorithm}:{self.window_ms}"
+        return about if self.label == "default" else f"{self.label}:{about}"
 
-    @property
-    def words(self) -> tuple[Word, ...]:
+    @cached_property
+    def words(self) -> str:
         """What a script is told of it."""
-        return (self.algorithm, self.limit, self.capacity, self.window_ms, int(self.shadow))
+        return f"{self.algorithm} {self.limit} {self.capacity} {self.window_ms} {self.shadow:d}"
 
     @property
     def policy(self) -> str:
@@ -271,19 +276,27 @@ def check_cost(targets: Sequence[Target], cost: int) -> None:
             raise NeverAllowed(f"a cost of {cost} is never allowed by {rule.label}, which has {rule.capacity} at most")
 
 
+@cache
+def script(name: str, algorithms: frozenset[str], once: bool) -> Script:
+    """`lua/limits/<name>.lua` with some algorithms: what a script has it defines anew each time."""
+    with_ = ["limits/rules", *sorted({_LUA[algorithm] for algorithm in algorithms}), "limits/asked"]
+    return Script(f"limits/{name}", once=once, with_=with_)
+
+
+def algorithms_of(rules: Iterable[Rule]) -> frozenset[str]:
+    return frozenset(rule.algorithm for rule in rules)
+
+
 def key_of(keys: Keys, tag: Id | None, target: Target) -> str:
     """The key of a rule's state for an id."""
     rule, id = target
-    if tag is None:
-        return keys.tagged("ratelimit", id, *rule.place)
-    return keys.tagged("ratelimit:shared", tag, id, *rule.place)
+    place = keys.tagged("ratelimit", id) if tag is None else keys.tagged("ratelimit:shared", tag, id)
+    return f"{place}:{rule.place}"
 
 
 def calls_key(keys: Keys, tag: Id | None, id: Id) -> str:
     """The key of the calls that were applied, on the node of the states."""
-    if tag is None:
-        return keys.tagged("ratelimit", id, "calls")
-    return keys.tagged("ratelimit:shared", tag, "calls")
+    return keys.tagged("ratelimit", id, "calls") if tag is None else keys.tagged("ratelimit:shared", tag, "calls")
 
 
 def are_apart(keys: list[str]) -> bool:

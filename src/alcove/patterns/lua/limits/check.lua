@@ -16,15 +16,15 @@ local function retry(rule)
   return cost <= rule.capacity and rule.algorithm.retry(rule, cost) or -1
 end
 
-local answer = {text(at)}
+local answer = {at}
 for _, rule in ipairs(rules) do
   local algorithm = rule.algorithm
   if hits and not denied and rule.allows then
     algorithm.add(rule, cost)
   end
-  answer[#answer + 1] = rule.allows and '1' or '0'
-  answer[#answer + 1] = text(math.max(0, algorithm.room(rule)))
-  answer[#answer + 1] = text(algorithm.reset(rule))
-  answer[#answer + 1] = text(retry(rule))
+  answer[#answer + 1] = rule.allows and 1 or 0
+  answer[#answer + 1] = math.max(0, algorithm.room(rule))
+  answer[#answer + 1] = algorithm.reset(rule)
+  answer[#answer + 1] = retry(rule)
 end
 return table.concat(answer, ' '), denied
