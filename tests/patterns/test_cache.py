@@ -275,7 +275,7 @@ def test_a_slow_loader_does_not_bring_back_the_old(live_toolkit: Toolkit, act: s
         return value
 
     def naive() -> None:
-        client.setex("naive", 100, json.dumps(load()))
+        client.set("naive", json.dumps(load()), ex=100)
 
     for reader in (naive, lambda: cache.get_or_load("k", live_toolkit.slow(load), tags=["t"])):
         database["value"] = "old"

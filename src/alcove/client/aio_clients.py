@@ -11,6 +11,7 @@ from redis.asyncio.client import Pipeline as AsyncRedisPipeline
 from redis.asyncio.connection import ConnectionPool
 
 from alcove.client.aio_connection import AsyncEngineConnection
+from alcove.client.callbacks import OURS
 from alcove.client.fast import NOT_OPEN, NOT_PLAIN, Fast, execute, short_way, transacted
 from alcove.client.link import cancel_later, place_to_await, safe_on_disk
 from alcove.engine.engine import Engine
@@ -54,6 +55,7 @@ class Redis(redis.asyncio.Redis):
 
     def __init__(self, *, connection_pool: ConnectionPool, **options: Any) -> None:
         super().__init__(connection_pool=connection_pool, **options)
+        self.response_callbacks.update(OURS)
         if not self.single_connection_client:
             self._fast = short_way(connection_pool, AsyncEngineConnection)
             if self._fast is not None:

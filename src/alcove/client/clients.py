@@ -8,6 +8,7 @@ import redis
 from redis.client import Pipeline as RedisPipeline
 from redis.connection import ConnectionPool
 
+from alcove.client.callbacks import OURS
 from alcove.client.connection import EngineConnection
 from alcove.client.fast import NOT_OPEN, NOT_PLAIN, Fast, execute, short_way, transacted
 from alcove.engine.engine import Engine
@@ -35,6 +36,7 @@ class Redis(redis.Redis):
 
     def __init__(self, *, connection_pool: ConnectionPool, **options: Any) -> None:
         super().__init__(connection_pool=connection_pool, **options)
+        self.response_callbacks.update(OURS)
         if not self._single_connection_client:
             self._fast = short_way(connection_pool, EngineConnection)
 
