@@ -228,8 +228,9 @@ class Runtime:
     def fits(self, size: int) -> bool:
         """Whether `size` bytes may go into Lua, if need be in the place of what nobody uses any more."""
         most = MEMORY_BYTES - MARGIN_BYTES - size
-        if self.memory_used() > most:
-            self.lua.gccollect()
+        if self.memory_used() <= most:
+            return True
+        self.lua.gccollect()
         return self.memory_used() <= most
 
     def make_room(self, size: int) -> None:
