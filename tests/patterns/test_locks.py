@@ -516,7 +516,8 @@ def test_who_waits_gets_it_in_the_order_of_coming(live_toolkit: Toolkit, live_lo
 
 
 def test_who_waits_is_woken_and_does_not_ask_again_and_again(live_toolkit: Toolkit) -> None:
-    lock = live_toolkit.make("DistributedLock", waiter_lease=3600)
+    # Without a wake-up he would ask again after half a minute.
+    lock = live_toolkit.make("DistributedLock", client_options={"socket_timeout": None}, waiter_lease=3600)
     lock_id = lock.acquire("a", 3_600_000)
     waiter = threading.Thread(target=lambda: lock.acquire("a", wait=None))
     waiter.start()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import threading
 import time
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -317,3 +318,33 @@ def test_a_reader_who_gives_up_lets_the_next_one_in(live_toolkit: Toolkit, live_
     second.join(PATIENCE_S)
     assert len(got) == 1
     assert live_rwlock.release("a", reader) is True
+
+
+# All of them, by chance
+
+
+@pytest.mark.parametrize("name", ["DistributedLock", "DistributedSemaphore", "ReadWriteLock"])
+def test_whoever_waits_or_gives_up_never_too_many_are_in(live_toolkit: Toolkit, name: str) -> None:
+    limit = {"limit": 4} if name == "DistributedSemaphore" else {}
+    lock, crowd = live_toolkit.make(name, waiter_lease=0.5, **limit), Crowd()
+    most = {"DistributedLock": 1, "DistributedSemaphore": 4, "ReadWriteLock": 100}[name]
+
+    def chosen(chance: random.Random) -> tuple[Any, dict[str, int], int]:
+        """What to hold, how, and how much of the room that takes."""
+        if name == "ReadWriteLock":
+            return (lock.write, {}, most) if chance.random() < 0.3 else (lock.read, {}, 1)
+        permits = chance.randint(1, most)
+        return lock.hold, {"permits": permits} if limit else {}, permits
+
+    def visit(seed: int) -> None:
+        chance = random.Random(seed)
+        for _ in range(12):
+            hold, options, room = chosen(chance)
+            with suppress(LockNotAcquired), hold("a", wait=chance.choice([0, 0.001, 0.02, None]), **options):
+                crowd.enter(room)
+                time.sleep(chance.random() * 0.002)
+                crowd.leave(room)
+
+    together(*[lambda seed=seed: visit(seed) for seed in range(8)])
+    assert 1 <= crowd.most <= most
+    assert lock.status("a").holders == lock.status("a").waiting == 0
