@@ -122,8 +122,8 @@ class SessionStore(Pattern):
         answer = self._ask(GET, session_id, self._touch_ms if touch else 0)
         if answer[0] != b"found":
             return None
-        _, left_ms, fields, handle = answer
-        return session_of(handle, left_ms, fields, self.codec, session_id)
+        _, left_ms, record, handle = answer
+        return session_of(handle, left_ms, record, self.codec, session_id)
 
     def update(
         self,
@@ -240,7 +240,7 @@ class SessionStore(Pattern):
         for first in range(0, len(handles), CHUNK):
             some = handles[first : first + CHUNK]
             answer = self._run(SHOW, [index, *(self._record(tag, handle) for handle in some)], some)
-            found += [session_of(name.decode(), left_ms, flat, self.codec) for name, left_ms, flat in answer]
+            found += [session_of(name.decode(), left_ms, record, self.codec) for name, left_ms, record in answer]
         return found
 
     def revoke(self, user_id: Id, handle: str) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import secrets
 from base64 import urlsafe_b64encode
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from hashlib import blake2b, sha256
 from typing import Any, Final, TypeGuard
 
@@ -146,9 +146,19 @@ def pairs_of(fields: Mapping[str, bytes]) -> list[str | bytes]:
     return [word for name, value in fields.items() for word in (f".{name}", value)]
 
 
-def session_of(handle: str, left_ms: int, flat: list[bytes], codec: Codec[Any], session_id: str = "") -> Session:
-    """A session from a record's fields and values."""
-    record = dict(zip(flat[::2], flat[1::2], strict=True))
+def words_of(whole: bytes) -> Iterator[bytes]:
+    """The fields and values of a record: `whole` of `lua/sessions/index.lua`."""
+    lengths, _, words = whole.partition(b"\n")
+    end = 0
+    for length in lengths.split():
+        begin, end = end, end + int(length)
+        yield words[begin:end]
+
+
+def session_of(handle: str, left_ms: int, whole: bytes, codec: Codec[Any], session_id: str = "") -> Session:
+    """A session from what the scripts answer of it."""
+    words = words_of(whole)
+    record = dict(zip(words, words, strict=True))
     stored = {name[1:].decode(): value for name, value in record.items() if name.startswith(b".")}
     return Session(
         handle,
