@@ -55,7 +55,7 @@ class Redis(redis.asyncio.Redis):
 
     def __init__(self, *, connection_pool: ConnectionPool, **options: Any) -> None:
         super().__init__(connection_pool=connection_pool, **options)
-        self.response_callbacks.update(OURS)
+        self.response_callbacks.update(OURS)  # type: ignore[arg-type]
         if not self.single_connection_client:
             self._fast = short_way(connection_pool, AsyncEngineConnection)
             if self._fast is not None:

@@ -36,7 +36,7 @@ class Redis(redis.Redis):
 
     def __init__(self, *, connection_pool: ConnectionPool, **options: Any) -> None:
         super().__init__(connection_pool=connection_pool, **options)
-        self.response_callbacks.update(OURS)
+        self.response_callbacks.update(OURS)  # type: ignore[no-untyped-call]
         if not self._single_connection_client:
             self._fast = short_way(connection_pool, EngineConnection)
 

@@ -7,7 +7,7 @@ import secrets
 from collections import deque
 from collections.abc import Iterable
 from typing import Any
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, ref
 
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
@@ -24,7 +24,11 @@ log = logging.getLogger("alcove.patterns")
 SHORT_PAUSE_S = 0.05
 LONG_PAUSE_S = 2.0
 
-_of_clients: WeakKeyDictionary[Any, Broadcaster] = WeakKeyDictionary()
+# How long the connection is kept when nobody listens any more, at most.
+LINGER_S = 5.0
+
+# Weak on both sides: a broadcaster lives as long as somebody listens by it, or has it.
+_of_clients: WeakKeyDictionary[Any, ref[Broadcaster]] = WeakKeyDictionary()
 
 
 class Listener:
@@ -157,11 +161,11 @@ class Broadcaster(Pattern):
     @staticmethod
     def of(client: Redis) -> Broadcaster:
         """The broadcaster that all patterns over this client share."""
-        broadcaster = _of_clients.get(client)
+        known = _of_clients.get(client)
+        broadcaster = None if known is None else known()
         if broadcaster is None or broadcaster._closed:
-            broadcaster = _of_clients.setdefault(client, Broadcaster(client))
-            if broadcaster._closed:
-                broadcaster = _of_clients[client] = Broadcaster(client)
+            broadcaster = Broadcaster(client)
+            _of_clients[client] = ref(broadcaster)
         return broadcaster
 
     async def listen(
@@ -195,8 +199,8 @@ class Broadcaster(Pattern):
                 self._listeners[name] = [*self._listeners.get(name, ()), listener]
                 if self._states.get(name) == "joined":
                     listener.confirm(name)
-        if self._task is None or self._task.done:
-            self._task = spawn("alcove subscriber", self._subscribe)
+            if self._task is None or self._task.done:
+                self._task = spawn("alcove subscriber", self._subscribe)
         await self._ring()
         if not await listener.subscribed(timeout):
             await self.forget(listener)
@@ -245,16 +249,27 @@ class Broadcaster(Pattern):
                 await pubsub.subscribe(self._bell)
                 while not self._closed:
                     await self._follow(pubsub)
-                    message = await pubsub.get_message(timeout=self._longest_wait())
+                    message = await pubsub.get_message(timeout=min(LINGER_S, self._longest_wait()))
                     if message is not None:
                         await self._deliver(message)
                         pause = SHORT_PAUSE_S
+                    elif await self._is_idle():
+                        return
             except (RedisError, OSError) as error:
                 log.warning("the subscriber lost its connection: %s", error)
                 await sleep(pause)
                 pause = min(pause * 2, LONG_PAUSE_S)
             finally:
                 await pubsub.aclose()
+
+    async def _is_idle(self) -> bool:
+        """Whether nobody listens; then the task is given up, and who comes next begins another one."""
+        async with self._lock:
+            if self._listeners:
+                return False
+            self._task = None
+            self._states.clear()
+            return True
 
     async def _follow(self, pubsub: Any) -> None:
         """Joins the channels that are listened to by now, and leaves the others.

@@ -8,7 +8,7 @@ import secrets
 from collections import deque
 from collections.abc import Iterable
 from typing import Any
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, ref
 
 from redis import Redis
 from redis.exceptions import RedisError
@@ -25,7 +25,11 @@ log = logging.getLogger("alcove.patterns")
 SHORT_PAUSE_S = 0.05
 LONG_PAUSE_S = 2.0
 
-_of_clients: WeakKeyDictionary[Any, Broadcaster] = WeakKeyDictionary()
+# How long the connection is kept when nobody listens any more, at most.
+LINGER_S = 5.0
+
+# Weak on both sides: a broadcaster lives as long as somebody listens by it, or has it.
+_of_clients: WeakKeyDictionary[Any, ref[Broadcaster]] = WeakKeyDictionary()
 
 
 class Listener:
@@ -158,11 +162,11 @@ class Broadcaster(Pattern):
     @staticmethod
     def of(client: Redis) -> Broadcaster:
         """The broadcaster that all patterns over this client share."""
-        broadcaster = _of_clients.get(client)
+        known = _of_clients.get(client)
+        broadcaster = None if known is None else known()
         if broadcaster is None or broadcaster._closed:
-            broadcaster = _of_clients.setdefault(client, Broadcaster(client))
-            if broadcaster._closed:
-                broadcaster = _of_clients[client] = Broadcaster(client)
+            broadcaster = Broadcaster(client)
+            _of_clients[client] = ref(broadcaster)
         return broadcaster
 
     def listen(
@@ -196,8 +200,8 @@ class Broadcaster(Pattern):
                 self._listeners[name] = [*self._listeners.get(name, ()), listener]
                 if self._states.get(name) == "joined":
                     listener.confirm(name)
-        if self._task is None or self._task.done:
-            self._task = spawn("alcove subscriber", self._subscribe)
+            if self._task is None or self._task.done:
+                self._task = spawn("alcove subscriber", self._subscribe)
         self._ring()
         if not listener.subscribed(timeout):
             self.forget(listener)
@@ -246,16 +250,27 @@ class Broadcaster(Pattern):
                 pubsub.subscribe(self._bell)
                 while not self._closed:
                     self._follow(pubsub)
-                    message = pubsub.get_message(timeout=self._longest_wait())
+                    message = pubsub.get_message(timeout=min(LINGER_S, self._longest_wait()))
                     if message is not None:
                         self._deliver(message)
                         pause = SHORT_PAUSE_S
+                    elif self._is_idle():
+                        return
             except (RedisError, OSError) as error:
                 log.warning("the subscriber lost its connection: %s", error)
                 sleep(pause)
                 pause = min(pause * 2, LONG_PAUSE_S)
             finally:
                 pubsub.close()
+
+    def _is_idle(self) -> bool:
+        """Whether nobody listens; then the task is given up, and who comes next begins another one."""
+        with self._lock:
+            if self._listeners:
+                return False
+            self._task = None
+            self._states.clear()
+            return True
 
     def _follow(self, pubsub: Any) -> None:
         """Joins the channels that are listened to by now, and leaves the others.
