@@ -8,6 +8,7 @@ import time
 import timeit
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from lupa.lua51 import LuaRuntime
 
@@ -146,9 +147,9 @@ def own_costs() -> dict[str, float]:
     called = runtime.globals()[b"python"][b"as_function"](lambda *words: b"value")
     engine.call(session, [b"SET", b"key", b"value"])
     parts: dict[str, tuple[Callable[[], object], int]] = {
-        "engine.call: GET": (lambda: engine.call(session, [b"GET", b"key"]), LOOPS),
-        "engine.call: SET": (lambda: engine.call(session, [b"SET", b"key", b"value"]), LOOPS),
-        "lupa: a function of Python": (lambda: loop(called, LOOPS), 1),
+        "engine.call: GET": (partial(engine.call, session, [b"GET", b"key"]), LOOPS),
+        "engine.call: SET": (partial(engine.call, session, [b"SET", b"key", b"value"]), LOOPS),
+        "lupa: a function of Python": (partial(loop, called, LOOPS), 1),
     }
     return {
         name: min(timeit.repeat(part, timer=time.process_time, number=number, repeat=ROUNDS)) / LOOPS * 1e6
