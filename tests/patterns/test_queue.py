@@ -238,6 +238,10 @@ def test_failures_are_tried_again_after_longer_and_longer(toolkit: Toolkit) -> N
 
 def test_backoff() -> None:
     assert [EXACT.delay(attempt) for attempt in (1, 2, 3, 12, 13, 10**6)] == [1, 2, 4, 2048, 3600, 3600]
+    assert Backoff(first=1, factor=1000, jitter=0.0).delay(10**6) == 3600
+    assert Backoff(first=1, factor=1.01, jitter=0.0).delay(501) == pytest.approx(1.01**500)
+    assert Backoff(first=1, factor=1, jitter=0.0).delay(10**6) == 1
+    assert Backoff(first=0, jitter=0.0).delay(10**6) == 0
     assert {round(Backoff(jitter=0.5).delay(3)) for _ in range(200)} == {2, 3, 4, 5, 6}
     for wrong in ({"first": -1}, {"factor": 0.5}, {"jitter": 2}, {"longest": float("nan")}):
         with pytest.raises(InvalidArgument):

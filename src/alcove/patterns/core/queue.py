@@ -110,7 +110,7 @@ class Job(msgspec.Struct, frozen=True):
     # Milliseconds of Unix time, by the server's clock.
     enqueued_at: int
     priority: int = 0
-    # 1 for the first. With the id it makes a fencing number: a later holder has a higher one.
+    # 1 for the first. With the id it makes a fencing number, higher than that of any holder whose lease ran out.
     attempt: int = 0
     max_attempts: int = 1
     # Proves who holds the lease; empty when nobody was given it.
@@ -183,8 +183,9 @@ class Backoff(msgspec.Struct, frozen=True):
 
     def delay(self, attempt: int) -> float:
         """The seconds after this attempt failed, the first being 1."""
-        # Beyond that many doublings nothing is below the longest, and a power of floats overflows.
-        exact = min(self.longest, self.first * self.factor ** min(attempt - 1, 100))
+        # A double ends a little above e^700.
+        most_steps = 700 / math.log(self.factor) if self.factor > 1 else 0
+        exact = min(self.longest, self.first * self.factor ** min(attempt - 1, most_steps))
         return exact * (1 + self.jitter * random.uniform(-1, 1))
 
 
