@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 import pickle
 import random
@@ -15,6 +16,8 @@ import pytest
 import redis
 from redis.exceptions import OutOfMemoryError
 
+import alcove.asyncio
+import alcove.patterns.asyncio
 from alcove.patterns import (
     Decision,
     InvalidArgument,
@@ -474,6 +477,25 @@ def test_a_decorator(toolkit: Toolkit) -> None:
     all_of_them = limiter.limited("all")(note)
     assert all_of_them("ann", 4) == 4
     assert limiter.peek("all").remaining == 1
+
+
+def test_tasks_and_coroutines() -> None:
+    """Many tasks of one loop on one limit, and a decorated coroutine."""
+
+    async def play() -> None:
+        async with alcove.asyncio.open(engine=Embedded().engine) as client:
+            limiter = alcove.patterns.asyncio.RateLimiter(client, 20, YEAR_S)
+
+            @limiter.limited(lambda user: user)
+            async def greet(user: str) -> str:
+                await asyncio.sleep(0)
+                return f"hello {user}"
+
+            greetings = await asyncio.gather(*(greet("ann") for _ in range(50)), return_exceptions=True)
+            assert greetings.count("hello ann") == 20
+            assert sum(isinstance(greeting, RateLimitExceeded) for greeting in greetings) == 30
+
+    asyncio.run(play())
 
 
 def test_waiting_for_ones_turn(live_toolkit: Toolkit) -> None:
