@@ -376,7 +376,7 @@ def test_the_file_is_switched_on_and_off(serve: Serve) -> None:
     assert client.mget("a", "b") == ["1", "2"]
     # Off: a snapshot takes its place, and then it is removed, so that no later start finds old data in it.
     client.config_set("appendonly", "no")
-    eventually(lambda: server.files() == ["alcove.lock", "dump.rdb"])
+    eventually(lambda: server.files() == ["alcove.lock", "dump.rdb"] and not info(client, "rdb_bgsave_in_progress"))
     client.set("c", 3)
     client.save()
     server.kill()
