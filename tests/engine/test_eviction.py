@@ -163,11 +163,13 @@ def test_only_keys_with_deadlines_go(policy: str) -> None:
 def test_the_soonest_deadline_goes_first() -> None:
     run = Full("volatile-ttl", keys=100)
     order = random.Random(3).sample(range(100), 100)
+    run.configure(maxmemory="0")
     for place, number in enumerate(order):
         run("EXPIRE", b"key:%06d" % number, "5")
         run("EXPIRE", b"key:%06d" % number, str(1000 + place))
+    run.configure(maxmemory=str(run.used))
     for count in range(1, 60):
-        run.set(99 + count)
+        run.set(99 + count, "EX", "100000")
         run("PING")
         assert set(range(100)) - set(run.survivors()) == set(order[:count])
 

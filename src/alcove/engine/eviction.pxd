@@ -8,6 +8,13 @@ cdef unsigned long long _ALL_BITS
 cdef int _POOL_SIZE, _STRETCH, TRIES
 cdef int RECENCY, FREQUENCY, DEADLINE, CHANCE
 
+@cython.final
+@cython.freelist(16)
+cdef class Candidate:
+    cdef readonly long long score
+    cdef readonly Database database
+    cdef readonly bytes key
+
 cdef class Eviction:
     cdef readonly Keyspace space
     cdef readonly Clock clock
@@ -28,11 +35,12 @@ cdef class Eviction:
     cdef bint evict_one(self) except -1
     @cython.locals(database=Database, entry=Entry)
     cdef tuple by_chance(self)
-    @cython.locals(database=Database, entry=Entry, pool=list, score="long long", key=bytes)
+    @cython.locals(database=Database, entry=Entry, pool=list, candidate=Candidate)
     cdef tuple best(self)
-    @cython.locals(table=Table, pool=list, entry=Entry, number=int, samples=int, count=Py_ssize_t,
-                   score="long long", place=Py_ssize_t)
+    @cython.locals(table=Table, entry=Entry, number=int, samples=int, count=Py_ssize_t, score="long long")
     cdef take_samples(self, Database database)
+    @cython.locals(pool=list, place=Py_ssize_t, other=Candidate)
+    cdef enter(self, Candidate candidate)
     cdef Py_ssize_t eligible(self, Table table) except -1
     @cython.locals(start=Py_ssize_t, place=Py_ssize_t, entry=Entry, tries=int)
     cdef Entry sample(self, Table table, Py_ssize_t count, int number, int samples)

@@ -9,7 +9,7 @@ with five samples a turn is the real server's, and comes near to the exact order
 from __future__ import annotations
 
 import random
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final
 
 from alcove.engine.clock import Clock
 from alcove.engine.config import Config
@@ -39,8 +39,16 @@ _POOL_SIZE = POOL_SIZE
 _STRETCH = STRETCH
 _ALL_BITS = 2**64 - 1
 
-# A key and how good a victim it was when it was sampled: the higher, the better.
-Candidate: TypeAlias = "tuple[int, Database, bytes]"
+
+class Candidate:
+    """A key and how good a victim it was when it was sampled: the higher, the better."""
+
+    __slots__ = ("database", "key", "score")
+
+    def __init__(self, score: int, database: Database, key: bytes) -> None:
+        self.score = score
+        self.database = database
+        self.key = key
 
 
 class Eviction:
@@ -174,16 +182,17 @@ class Eviction:
             if not pool:
                 return None
             while pool:
-                score, database, key = pool.pop()
-                entry = database.table.get(key)
+                candidate = pool.pop()
+                entry = candidate.database.table.get(candidate.key)
                 # It may be gone by now, or have been used.
-                if entry is not None and (entry.expire_ms or not self.only_volatile) and self.score(entry) >= score:
-                    return database, entry
+                if entry is None or (self.only_volatile and not entry.expire_ms):
+                    continue
+                if self.score(entry) >= candidate.score:
+                    return candidate.database, entry
 
     def take_samples(self, database: Database) -> None:
         """Enters the best of some keys of a database into the pool."""
         table = database.table
-        pool = self.pool
         count = self.eligible(table)
         samples = min(self.samples, count)
         for number in range(samples):
@@ -191,16 +200,27 @@ class Eviction:
             if entry is None:
                 return
             score = self.score(entry)
-            if len(pool) == _POOL_SIZE:
-                if score <= self.least:
-                    continue
-                del pool[0]
-            place = len(pool)
-            # Those that are as good came first, perhaps from other databases, and go first.
-            while place > 0 and pool[place - 1][0] >= score:
-                place -= 1
-            pool.insert(place, (score, database, entry.key))
-            self.least = pool[0][0]
+            if len(self.pool) < _POOL_SIZE or score > self.least:
+                self.enter(Candidate(score, database, entry.key))
+            if self.criterion == DEADLINE and number == 0 and entry is table.soonest():
+                # No other one is better.
+                return
+
+    def enter(self, candidate: Candidate) -> None:
+        """Puts a candidate in its place in the pool, and the worst one out if it is full."""
+        pool = self.pool
+        if len(pool) == _POOL_SIZE:
+            del pool[0]
+        place = len(pool)
+        # Those that are as good came first, perhaps from other databases, and go first.
+        while place > 0:
+            other = pool[place - 1]
+            if other.score < candidate.score:
+                break
+            place -= 1
+        pool.insert(place, candidate)
+        other = pool[0]
+        self.least = other.score
 
     def eligible(self, table: Table) -> int:
         """How many entries of a table the policy may evict; some of them may only have fields with deadlines."""

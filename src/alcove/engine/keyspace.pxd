@@ -5,7 +5,7 @@ from alcove.types.container cimport Container
 from alcove.types.limits cimport Limits
 
 cdef int EVICTED, EXPIRED, GENERIC, HASH, MISS, NEW, OVERWRITTEN, TYPE_CHANGED
-cdef Py_ssize_t ENTRY_BYTES, BYTES_HEADER, DRAINED_AT_ONCE
+cdef Py_ssize_t ENTRY_BYTES, TIMER_BYTES, BYTES_HEADER, DRAINED_AT_ONCE
 
 @cython.final
 cdef class Keyspace:
@@ -81,7 +81,10 @@ cdef class Database:
     cpdef unlink(self, Entry entry)
     cpdef expire(self, Entry entry)
     cpdef evict(self, Entry entry)
+    @cython.locals(timed=bint)
+    cdef arm(self, Entry entry, long long expire_ms, long long field_ms)
     cpdef set_deadline(self, Entry entry, long long expire_ms)
 
+@cython.locals(size=Py_ssize_t)
 cpdef Py_ssize_t footprint_of(Entry entry)
 cpdef object string_of(Entry entry)

@@ -22,9 +22,10 @@ if TYPE_CHECKING:
     from alcove.engine.blocking import Wait
     from alcove.engine.session import Session
 
-# What a key costs besides the bytes of its key and value: the entry, its places in the index and the array, and half of
-# one in the heap, which keys with deadlines have. `bench/eviction.py` compares with what the process takes.
+# What a key costs besides the bytes of its key and value: the entry, and its places in the index and the array; and
+# what one with a deadline costs more, its node in the heap. `bench/eviction.py` compares with what the process takes.
 ENTRY_BYTES = 168
+TIMER_BYTES = 24
 # What CPython adds to the bytes of a bytes object.
 BYTES_HEADER = 33
 # Values with more elements than this are freed in slices, not at once.
@@ -297,10 +298,10 @@ class Database:
             entry.value = value
             self.touch(entry)
             if entry.expire_ms != 0 and not keep_ttl:
-                self.table.set_deadline(entry, 0)
+                self.arm(entry, 0, entry.field_ms)
             if entry.field_ms != 0:
                 # Those were the fields of a hash that is no more.
-                self.table.set_field_deadline(entry, 0)
+                self.arm(entry, entry.expire_ms, 0)
         self.written(entry, event_class, event, 1)
         return entry
 
@@ -428,8 +429,8 @@ class Database:
 
     def unlink(self, entry: Entry) -> None:
         self.preserve(entry)
-        self.table.remove(entry)
         self.account(-footprint_of(entry))
+        self.table.remove(entry)
 
     def flush(self) -> int:
         """Removes every key; how many there were. The old table is freed in slices."""
@@ -471,15 +472,25 @@ class Database:
     def set_deadline(self, entry: Entry, expire_ms: int) -> None:
         """Sets the Unix time in milliseconds at which an entry expires, 0 for never. The caller signals the write."""
         self.preserve(entry)
-        self.table.set_deadline(entry, expire_ms)
+        self.arm(entry, expire_ms, entry.field_ms)
         if expire_ms != 0:
             self.space.wake_by(expire_ms)
+
+    def arm(self, entry: Entry, expire_ms: int, field_ms: int) -> None:
+        """Gives an entry its deadlines, and accounts the node that it has because of them."""
+        timed = entry.timer != 0
+        if entry.expire_ms != expire_ms:
+            self.table.set_deadline(entry, expire_ms)
+        if entry.field_ms != field_ms:
+            self.table.set_field_deadline(entry, field_ms)
+        if timed != (entry.timer != 0):
+            self.account(-TIMER_BYTES if timed else TIMER_BYTES)
 
     def set_field_deadline(self, key: bytes, field_ms: int) -> None:
         """Sets when the first field of the hash at `key` expires, 0 when none does."""
         entry = self.table.get(key)
         if entry is not None:
-            self.table.set_field_deadline(entry, field_ms)
+            self.arm(entry, entry.expire_ms, field_ms)
             if field_ms != 0:
                 self.space.wake_by(field_ms)
 
@@ -489,7 +500,7 @@ class Database:
         self.preserve(entry)
         hash_value = entry.value
         fields = hash_value.expire_fields(space.now_ms, DRAIN_STEP)
-        self.table.set_field_deadline(entry, hash_value.next_deadline)
+        self.arm(entry, entry.expire_ms, hash_value.next_deadline)
         if not fields:
             return
         if space.recording:
@@ -532,7 +543,8 @@ class Database:
 
 def footprint_of(entry: Entry) -> int:
     """The bytes of memory that a key takes with its value."""
-    return ENTRY_BYTES + BYTES_HEADER + len(entry.key) + entry.size
+    size = ENTRY_BYTES + BYTES_HEADER + len(entry.key) + entry.size
+    return size + TIMER_BYTES if entry.timer else size
 
 
 def type_name(value: Any) -> bytes:
