@@ -437,6 +437,7 @@ def test_a_limiter_on_trial(toolkit: Toolkit) -> None:
     assert decision.retry_after == 0
     assert len(decision.denied_by) == 1
     assert decision.rate_limit_fields() == {}
+    assert [limiter.check_limit("bob").denied_by == () for _ in range(2)] == [True, False]
 
 
 def test_reset_forgets(toolkit: Toolkit) -> None:

@@ -82,7 +82,7 @@ class RateLimiter(Pattern):
     Instead of these, `rules` may be several (`Rule`); a hit is counted by all of them or, when one denies it, by none.
     A hit names one id for all rules, or one for each kind (`{"user": "ann", "ip": "10.0.0.1"}`). In a cluster such ids
     are on several nodes, and `RulesApart` is raised, unless a `tag` puts all that the limiter keeps on one of them.
-    With `shadow` the one rule is on trial: counted, and never denying.
+    With `shadow` the limit is on trial: counted, and never denying.
 
     Every operation is one trip. A hit that is sent again after a lost connection counts once; with `once=False` it may
     count again, and the server keeps no record of calls, which is a second small key for ten minutes per id. When the
@@ -113,11 +113,13 @@ class RateLimiter(Pattern):
         self.rules = (rule,) if rules is None else rules_checked(tuple(rules))
         self.limit = limit
         self.window = window
+        self.shadow = shadow
         self.tag = tag
         self.on_failure = on_failure
         self.once = once
         self._algorithms = algorithms_of(self.rules)
         if tag is not None:
+            # Raises for what is no id.
             self.keys.tagged("ratelimit", tag)
 
             # The chapter's
@@ -131,7 +133,7 @@ class RateLimiter(Pattern):
         return self._checked("sliding-log", user_id, cost)
 
     def _checked(self, algorithm: Algorithm, user_id: Id, cost: int) -> Decision:
-        rule = chapters_rule(algorithm, self.limit, self.window)
+        rule = chapters_rule(algorithm, self.limit, self.window, self.shadow)
         decision = self._asked("hit", [(rule, user_id)], cost, frozenset((algorithm,)))
         decision.raise_if_denied()
         return decision

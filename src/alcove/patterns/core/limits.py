@@ -242,9 +242,9 @@ def whole(name: str, value: object, largest: int) -> int:
 
 
 @cache
-def chapters_rule(algorithm: Algorithm, limit: int, window: float) -> Rule:
+def chapters_rule(algorithm: Algorithm, limit: int, window: float, shadow: bool = False) -> Rule:
     """That of `check_limit` or of `check_sliding_window`."""
-    return Rule(limit=limit, window=window, algorithm=algorithm)
+    return Rule(limit=limit, window=window, algorithm=algorithm, shadow=shadow)
 
 
 def rules_checked(rules: tuple[Rule, ...]) -> tuple[Rule, ...]:
