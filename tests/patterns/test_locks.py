@@ -72,7 +72,7 @@ def ask_as(toolkit: Toolkit, token: str, resource: str, lease_ms: int, waiting_m
     """Asks once for a lock, as a holder or waiter does who is never heard of again."""
     base = f"lock:{{{resource}}}"
     keys = [base, *(f"{base}:{tail}" for tail in ("queue", "leases", f"left:{token}", "fence", "freed"))]
-    return toolkit.client.execute_command(*ONE.acquire.by_text(keys, [token, lease_ms, waiting_ms]))
+    return toolkit.client.execute_command(*ONE.acquire.by_text(keys, [token, lease_ms, waiting_ms, 1000]))
 
 
 # Acquiring and releasing
@@ -167,6 +167,12 @@ def test_fences_grow_although_the_server_lost_everything(toolkit: Toolkit, lock:
     toolkit.pass_time(0.1)
     toolkit.client.flushall()
     assert fence_of(lock.acquire("a")) > before
+
+
+def test_a_fence_is_remembered_for_a_time(toolkit: Toolkit) -> None:
+    lock = toolkit.make("DistributedLock", fence_ttl=1)
+    lock.release("a", lock.acquire("a"))
+    assert 0 < toolkit.client.pttl("lock:{a}:fence") <= 1000
 
 
 def test_fences_grow_although_the_clock_was_set_back(toolkit: Toolkit, lock: Any) -> None:
@@ -683,7 +689,7 @@ def test_there_is_no_lock_without_an_end(toolkit: Toolkit, lock: Any, timeout: A
 
 
 def test_arguments_that_make_no_sense(toolkit: Toolkit, lock: Any) -> None:
-    for wrong in ({"waiter_lease": 0}, {"waiter_lease": float("nan")}, {"namespace": "a b"}):
+    for wrong in ({"waiter_lease": 0}, {"waiter_lease": float("nan")}, {"fence_ttl": 0}, {"namespace": "a b"}):
         with pytest.raises(InvalidArgument):
             toolkit.make("DistributedLock", **wrong)
     for call in (

@@ -17,6 +17,7 @@ from alcove.patterns.asyncio.runtime import Interruption, Lock, Task, current, m
 from alcove.patterns.core.errors import InvalidArgument
 from alcove.patterns.core.keys import Id, id_text
 from alcove.patterns.core.locks import (
+    LONGEST_MS,
     AlreadyHeld,
     Claim,
     LockLost,
@@ -49,7 +50,8 @@ _within: WeakKeyDictionary[object, set[tuple[int, str]]] = WeakKeyDictionary()
 class Leasing(Pattern):
     """What locks, semaphores, and locks of readers and writers have in common.
 
-    A waiter that dies keeps its place for `waiter_lease` seconds: so long, at most, it holds others up.
+    A waiter that dies keeps its place for `waiter_lease` seconds: so long, at most, it holds others up. The last fence
+    of a resource is remembered for `fence_ttl` seconds: against clocks that are set back by no more than that.
     """
 
     # What their keys begin with, and the scripts.
@@ -58,11 +60,16 @@ class Leasing(Pattern):
     # Whether a thread or task may hold a resource twice.
     _reentrant: ClassVar[bool] = False
 
-    def __init__(self, client: Redis, *, waiter_lease: float = 5.0, namespace: str = "") -> None:
+    def __init__(
+        self, client: Redis, *, waiter_lease: float = 5.0, fence_ttl: float = 3600, namespace: str = ""
+    ) -> None:
         super().__init__(client, namespace=namespace)
         if not 0.1 <= waiter_lease <= 3600:
             raise InvalidArgument(f"waiter_lease is between 0.1 and 3600 seconds, not {waiter_lease!r}")
+        if not 1 <= fence_ttl <= LONGEST_MS / 1000:
+            raise InvalidArgument(f"fence_ttl is between 1 and {LONGEST_MS // 1000} seconds, not {fence_ttl!r}")
         self._waiter_lease = waiter_lease
+        self._fence_ms = int(fence_ttl * 1000)
         self._prefix = self.keys(self._kind_of_key)
 
     async def release(self, resource: Id, lock_id: str) -> bool:
@@ -107,7 +114,8 @@ class Leasing(Pattern):
                 asked = monotonic()
                 waits = patient > 0 and asked < give_up
                 waiting_ms = int(self._waiter_lease * 1000) if waits else 0
-                answer = await self._run(self._steps.acquire, keys, [claim.token, lease, waiting_ms, *claim.words])
+                words = [claim.token, lease, waiting_ms, self._fence_ms, *claim.words]
+                answer = await self._run(self._steps.acquire, keys, words)
                 if answer[0]:
                     return int(answer[1]), asked
                 if not waits:

@@ -49,9 +49,10 @@ class DistributedLock(Leasing):
     long (a paused machine, a blocked event loop): it hears of it when it runs again, and until then it may write what
     the next holder writes too. The same when the server loses what it had acknowledged: by a failover, since
     replication is asynchronous; by a restart without an append-only file; by eviction. When its clock jumps forward,
-    leases end early; back, late. Therefore each grant has a **fence**, a number that only grows, through all of this
-    except for a server that loses its data and whose clock is set back as well. Storage that refuses a smaller fence
-    than it has seen is safe: see `check_fence` for SQLAlchemy, and `FencedKeys`.
+    leases end early; back, late. Therefore each grant has a **fence**, a number that only grows: it is the time in
+    microseconds, or more than the fence before, which is remembered for `fence_ttl` seconds after each grant. So it
+    shrinks only when the clock is set back by more than that, or by anything while the data are lost too. Storage that
+    refuses a smaller fence than it has seen is safe: see `check_fence` for SQLAlchemy, and `FencedKeys`.
     """
 
     _kind_of_key = "lock"
@@ -113,8 +114,10 @@ class DistributedSemaphore(Leasing):
     _steps = MANY
     _reentrant = True
 
-    def __init__(self, client: Redis, *, limit: int, waiter_lease: float = 5.0, namespace: str = "") -> None:
-        super().__init__(client, waiter_lease=waiter_lease, namespace=namespace)
+    def __init__(
+        self, client: Redis, *, limit: int, waiter_lease: float = 5.0, fence_ttl: float = 3600, namespace: str = ""
+    ) -> None:
+        super().__init__(client, waiter_lease=waiter_lease, fence_ttl=fence_ttl, namespace=namespace)
         self.limit = permit_count("limit", limit, MANY_PERMITS)
 
     async def acquire(self, resource: Id, timeout: float = 10_000, *, permits: int = 1, wait: float | None = 0) -> str:

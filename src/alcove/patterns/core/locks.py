@@ -34,7 +34,7 @@ ONE: Final = Steps("one")
 MANY: Final = Steps("many")
 FENCED: Final = Script("locks/fenced", once=True)
 
-# Fences are remembered for as long.
+# Whoever wants it for longer renews it.
 LONGEST_MS: Final = 7 * 86_400_000
 # A permit is an element of a sorted set, and a script adds and removes all that are asked for.
 MOST_PERMITS: Final = 1000

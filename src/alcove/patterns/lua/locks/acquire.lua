@@ -1,19 +1,18 @@
 -- Takes what is asked for, or a place in the queue, or keeps that place. Asking again by the same token is harmless.
--- ARGV: token, lease in ms, lease as a waiter in ms (0: does not wait, nor any longer).
+-- ARGV: token, lease in ms, lease as a waiter in ms (0: does not wait, nor any longer), for how many ms to remember the
+-- fence.
 -- Answers {1, fence}, or {0, in how many ms to ask again at the latest, the token whose `left` wakes ('': `freed`)}.
-local lease_ms, waiting_ms = tonumber(ARGV[2]), tonumber(ARGV[3])
--- For how long the last fence is remembered.
-local REMEMBERED_MS = 7 * 86400000
+local lease_ms, waiting_ms, remembered_ms = tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4]
 
 local function next_fence()
   -- The time in microseconds, or one more than the fence before if that is more. So it grows although the clock be set
   -- back, and although the server lose its data.
   local time = redis.call('TIME')
   local number = string.format('%.0f', time[1] * 1000000 + time[2])
-  local last = redis.call('SET', fence, number, 'PX', REMEMBERED_MS, 'GET')
+  local last = redis.call('SET', fence, number, 'PX', remembered_ms, 'GET')
   if last and tonumber(last) >= tonumber(number) then
     number = string.format('%.0f', last + 1)
-    redis.call('SET', fence, number, 'PX', REMEMBERED_MS)
+    redis.call('SET', fence, number, 'PX', remembered_ms)
   end
   return number
 end
