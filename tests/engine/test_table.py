@@ -50,6 +50,17 @@ def test_random_operations_against_a_model(seed: int) -> None:
     assert {table.at(place).key for place in range(len(table))} == set(model)
 
 
+@pytest.mark.parametrize("present", [0, 1, 100, 5000])
+def test_fetching_changes_nothing(present: int) -> None:
+    table = Table()
+    for number in range(present):
+        table.add(b"k%d" % number, b"value")
+    table.fetch([b"k%d" % number for number in range(200)])
+    table.fetch([])
+    table._check()
+    assert len(table) == present
+
+
 def test_a_later_deadline_keeps_its_one_node() -> None:
     table = Table()
     entry = table.add(b"session", b"")

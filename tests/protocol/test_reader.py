@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 import tracemalloc
 from collections.abc import Iterable, Iterator
 from itertools import pairwise
@@ -168,6 +169,47 @@ def test_the_error_is_a_reply_and_stays() -> None:
         assert caught.value.line == b"ERR Protocol error: expected '$', got ' '"
         assert reader.buffered == 0
         reader.feed(b"PING\r\n")
+
+
+class TestReadingAhead:
+    def test_as_many_as_there_are_and_no_more_than_asked_for(self) -> None:
+        reader = RequestReader()
+        reader.feed(multibulk(b"PING") * 5 + b"*1\r\n$4\r\nPI")
+        assert reader.read_ahead(3) == [[b"PING"]] * 3
+        assert reader.read_ahead(3) == [[b"PING"]] * 2
+        assert reader.read_ahead(3) == []
+        reader.feed(b"NG\r\n")
+        assert reader.read_ahead(3) == [[b"PING"]]
+
+    @pytest.mark.parametrize(("data", "text"), BROKEN)
+    def test_an_error_comes_when_what_stands_before_it_was_taken(self, data: bytes, text: str) -> None:
+        reader = RequestReader()
+        reader.feed(b"PING\r\n" * 2 + data)
+        assert reader.read_ahead(16) == [[b"PING"]] * 2
+        for _ in range(2):
+            with pytest.raises(ProtocolError, match=re.escape(text)):
+                reader.read_ahead(16)
+
+    def test_long_commands_come_by_themselves(self) -> None:
+        reader = RequestReader()
+        pieces = [multibulk(b"SET", b"key", b"x" * 30_000)] * 4 + [multibulk(b"SET", b"key", b"x" * 100_000)] * 2
+        reader.feed(b"".join(pieces))
+        taken = []
+        while commands := reader.read_ahead(16):
+            taken.append(len(commands))
+        assert taken == [3, 2, 1]
+
+    @given(st.lists(st.integers(0, 40)), st.integers(1, 20))
+    def test_it_takes_the_same_as_one_by_one(self, places: list[int], most: int) -> None:
+        data = b"PING\r\n" + multibulk(b"SET", b"key", b"value") + b"*0\r\n" + multibulk(b"GET", b"k")
+        reader = RequestReader()
+        taken = []
+        for piece in split_at(data, [min(place, len(data)) for place in places]):
+            reader.feed(piece)
+            while commands := reader.read_ahead(most):
+                assert len(commands) <= most
+                taken += commands
+        assert (taken, None) == outcome([data])
 
 
 class TestLimits:

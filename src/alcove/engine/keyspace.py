@@ -179,6 +179,10 @@ class Database:
 
     # Looking up
 
+    def fetch(self, keys: list[bytes]) -> None:
+        """Has the processor fetch what looking up these keys will read, of all at once. It changes nothing."""
+        self.table.fetch(keys)
+
     def find(self, key: bytes) -> Entry | None:
         """The live entry of a key, leaving access time and statistics alone."""
         entry = self.table.get(key)

@@ -28,6 +28,7 @@ cdef class Table:
     cdef Py_ssize_t timers_used, timers_room
 
     cpdef Entry get(self, bytes key)
+    cpdef fetch(self, list keys)
     cpdef Entry at(self, Py_ssize_t position)
     cpdef Entry add(self, bytes key, object value)
     cpdef int remove(self, Entry entry) except -1

@@ -55,6 +55,9 @@ class Table:
     def get(self, key: bytes) -> Entry | None:
         return self._index.get(key)
 
+    def fetch(self, keys: list[bytes]) -> None:
+        """Tells that these keys will be looked up. Python cannot make anything of it; the native twin can."""
+
     def at(self, position: int) -> Entry:
         return self._entries[position]
 

@@ -8,10 +8,25 @@ gap, so that no tombstones are left.
 
 cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
+from cpython.list cimport PyList_GET_ITEM
 from cpython.object cimport PyObject, PyObject_Hash
 from cpython.ref cimport Py_DECREF, Py_INCREF
 from libc.stdlib cimport calloc, free, realloc
 from libc.string cimport memcmp
+
+cdef extern from *:
+    """
+    #if defined(__GNUC__)
+    #define alcove_prefetch(address) __builtin_prefetch(address)
+    #else
+    #define alcove_prefetch(address) ((void)0)
+    #endif
+    """
+    void prefetch "alcove_prefetch"(const void *) noexcept
+
+cdef enum:
+    # How many keys' memory is fetched at once.
+    FETCHED_AT_ONCE = 64
 
 # The fewest slots of an index that is not empty.
 cdef Py_ssize_t FEWEST_SLOTS = 16
@@ -81,6 +96,31 @@ cdef class Table:
                     return entry
             place = (place + 1) & self.mask
         return None
+
+    cpdef fetch(self, list keys):
+        """Has the processor fetch what `get` will read for these keys, of all at once instead of one after the other."""
+        cdef Py_hash_t hashes[FETCHED_AT_ONCE]
+        cdef PyObject *found[FETCHED_AT_ONCE]
+        cdef Py_ssize_t start, count, at, place
+        if self.slots == NULL:
+            return
+        for start in range(0, len(keys), FETCHED_AT_ONCE):
+            count = min(len(keys) - start, <Py_ssize_t>FETCHED_AT_ONCE)
+            for at in range(count):
+                hashes[at] = PyObject_Hash(<bytes>PyList_GET_ITEM(keys, start + at))
+                prefetch(&self.slots[hashes[at] & self.mask])
+            for at in range(count):
+                place = hashes[at] & self.mask
+                while self.slots[place].entry != NULL and self.slots[place].hash != hashes[at]:
+                    place = (place + 1) & self.mask
+                found[at] = self.slots[place].entry
+                if found[at] != NULL:
+                    prefetch(found[at])
+                    prefetch(<char *>found[at] + sizeof(PyObject) + 2 * sizeof(PyObject *))
+            for at in range(count):
+                if found[at] != NULL:
+                    prefetch(<PyObject *>(<Entry>found[at]).key)
+                    prefetch(<PyObject *>(<Entry>found[at]).value)
 
     cpdef Entry at(self, Py_ssize_t position):
         if not 0 <= position < self.used:

@@ -1,6 +1,6 @@
 cimport cython
 
-cdef Py_ssize_t _MAX_LINE, _MAX_COUNT_UNAUTHENTICATED, _MAX_BULK_UNAUTHENTICATED, _SMALL_PIECE, _LONGEST_NAME, _QUICK_DIGITS
+cdef Py_ssize_t _MAX_LINE, _MAX_COUNT_UNAUTHENTICATED, _MAX_BULK_UNAUTHENTICATED, _SMALL_PIECE, _AHEAD_BYTES, _LONGEST_NAME, _QUICK_DIGITS
 
 @cython.final
 cdef class RequestReader:
@@ -16,6 +16,8 @@ cdef class RequestReader:
     cpdef wants(self)
     cpdef feed(self, bytes data)
     cpdef list next(self)
+    @cython.locals(args=list, commands=list, size=Py_ssize_t)
+    cpdef list read_ahead(self, Py_ssize_t most)
 
     @cython.locals(first=int)
     cdef bint _begin(self) except -1

@@ -34,6 +34,9 @@ _MAX_BULK_UNAUTHENTICATED: Final = 16384
 # Pieces of an unfinished bulk that are shorter than this are kept in one buffer, not one by one.
 _SMALL_PIECE: Final = 4096
 
+# When commands read ahead take more bytes than this, no more are.
+_AHEAD_BYTES: Final = 64 * 1024
+
 # Longer names of commands are not remembered.
 _LONGEST_NAME: Final = 64
 
@@ -134,6 +137,25 @@ class RequestReader:
         args = self._args
         self._args = None
         return args
+
+    def read_ahead(self, most: int) -> list[list[bytes]]:
+        """The next commands, at most so many and as far as they have come; none when more bytes are needed.
+
+        An error behind whole commands is raised by the call after this.
+        """
+        commands: list[list[bytes]] = []
+        size = 0
+        try:
+            while len(commands) < most and size < _AHEAD_BYTES:
+                args = self.next()
+                if args is None:
+                    break
+                commands.append(args)
+                size += self._held + self._pos - self._start
+        except ProtocolError:
+            if not commands:
+                raise
+        return commands
 
     def _begin(self) -> bool:
         """Reads the start of a command: the count of its arguments, or the whole of an inline one."""

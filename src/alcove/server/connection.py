@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from alcove.engine import session as states
 from alcove.engine.blocking import PARKED
 from alcove.engine.config_kinds import BufferLimit
+from alcove.engine.declaration import Registry
 from alcove.engine.engine import Engine
 from alcove.engine.session import Session
 from alcove.engine.slowlog import note_large, request_bytes
@@ -43,6 +44,10 @@ _RECEIVE_BYTES = 64 * 1024
 _BULK_RECEIVE_BYTES = 1024 * 1024
 # What one connection gets done in one turn, at most.
 _TURN_COMMANDS = 1000
+# How many commands are read at once.
+_AHEAD_COMMANDS = 16
+# The keys of more would drive each other out of the cache again.
+_AHEAD_KEYS = 256
 _TURN_REPLY_BYTES = 1024 * 1024
 # How much is received before the size of the query buffer is looked at again.
 _QUERY_CHECK_BYTES = 256 * 1024
@@ -77,6 +82,11 @@ class Connection:
         self.poller = poller
         self.reader = RequestReader()
         self.reader.max_bulk = agenda.max_bulk
+        # The commands read last, and how many of them have been run.
+        self.ahead: list[list[bytes]] = []
+        self.ran = 0
+        # Whether there may be a large request among them.
+        self.is_much = False
         self.out = OutputBuffer()
         self.writer = ReplyWriter(self.out)
         self.interest = _READ
@@ -162,27 +172,27 @@ class Connection:
         reader = self.reader
         session = self.session
         out = self.out
-        most_bytes = len(out) + _TURN_REPLY_BYTES
-        # Nothing that fits into less is a large request.
-        is_much = reader.buffered >= self.agenda.large_request
+        unread = len(out)
+        most_bytes = unread + _TURN_REPLY_BYTES
         long_reply = self.agenda.long_reply
         commands = 0
         try:
             while not (self.parked or self.left or session.closing or self.agenda.stopping):
-                unread = len(out)
                 if commands == _TURN_COMMANDS or unread >= most_bytes or engine.now_us > until_us:
                     self.be_ready()
                     break
                 if unread >= _PAUSE_BYTES and self._limit().hard_bytes == 0:
                     self.paused = True
                     break
-                argv = reader.next()
-                if argv is None:
+                if self.ran == len(self.ahead) and not self._read_ahead(engine):
                     break
+                argv = self.ahead[self.ran]
+                self.ran += 1
                 self._run(engine, argv)
-                if is_much:
+                if self.is_much:
                     note_request(engine, session, argv)
                 written = len(out) - unread
+                unread += written
                 if written >= long_reply:
                     # The time that writing it took is not the next command's.
                     engine.now_us = engine.clock.now_us()
@@ -196,6 +206,22 @@ class Connection:
         self.replies += commands
         if len(out) != 0 or session.closing:
             self.be_unsent()
+
+    def _read_ahead(self, engine: Engine) -> bool:
+        """Reads the next commands; False when none has come.
+
+        They are several so that the processor can fetch at once what they all look up: what a pipeline's commands take
+        is mostly the waiting for memory.
+        """
+        reader = self.reader
+        # Nothing that fits into less is a large request.
+        self.is_much = reader.buffered >= self.agenda.large_request
+        self.ahead = reader.read_ahead(_AHEAD_COMMANDS if reader.authenticated else 1)
+        self.ran = 0
+        keys = keys_of(self.ahead, engine.registry)
+        if len(keys) > 1:
+            self.session.database.fetch(keys)
+        return len(self.ahead) > 0
 
     def _run(self, engine: Engine, argv: list[bytes]) -> None:
         """One command: its reply is written, unless it comes later."""
@@ -464,6 +490,20 @@ def note_request(engine: Engine, session: Session, argv: list[bytes]) -> None:
 def note_reply(engine: Engine, session: Session, argv: list[bytes], size: int) -> None:
     """Logs a command whose reply may be large."""
     note_large(engine.slowlog.replies, engine.registry, engine.now_us, session, argv, size)
+
+
+def keys_of(commands: list[list[bytes]], registry: Registry) -> list[bytes]:
+    """Keys of these commands, not too many, where they stand in a row."""
+    keys: list[bytes] = []
+    for argv in commands:
+        command = registry.find(argv[0])
+        if command is not None and command.first_key > 0:
+            end = len(argv) if command.last_key < 0 else min(len(argv), command.last_key + 1)
+            place = command.first_key
+            while place < end and len(keys) < _AHEAD_KEYS:
+                keys.append(argv[place])
+                place += command.step
+    return keys
 
 
 def close(connection: Connection) -> None:
