@@ -1,8 +1,11 @@
+cimport cython
+
 from alcove.engine.histogram cimport Histogram
 
 cdef class Command:
     cdef public object facts, handler
     cdef public str name
+    cdef bytes called
     cdef public int id, words, arity, least, most, first_key, last_key, step
     cdef public unsigned long long flags, categories
     cdef public bint sliced
@@ -17,5 +20,7 @@ cdef class Registry:
     cdef public list commands
     cdef public int size
     cdef public dict table
+    cdef Command _last
 
+    @cython.locals(last=Command, found=Command)
     cpdef Command find(self, bytes name)

@@ -172,6 +172,8 @@ class Command:
         self.sliced = facts.sliced
         self.first_key, self.last_key, self.step = positions(facts.key_specs)
         self.container = container
+        # The name by which it was found last, as that object.
+        self.called = b""
         self.subcommands: dict[bytes, Command] | None = None
         self.calls = 0
         self.usec = 0
@@ -210,6 +212,8 @@ class Registry:
         self.size = 0
         # By name in lower and upper case.
         self.table: dict[bytes, Command] = {}
+        # The command found last.
+        self._last: Command | None = None
 
     def __iter__(self) -> Iterator[Command]:
         """Every command, subcommands behind their container."""
@@ -221,10 +225,19 @@ class Registry:
         return self.size
 
     def find(self, name: bytes) -> Command | None:
-        """The command or container of a name, in whatever case."""
+        """The command or container of a name, in whatever case.
+
+        The reader gives a name that comes again as the same object, which needs no search.
+        """
+        last = self._last
+        if last is not None and last.called is name:
+            return last
         found: Command | None = self.table.get(name)
         if found is None:
             found = self.table.get(name.lower())
+        if found is not None:
+            found.called = name
+            self._last = found
         return found
 
     def resolve(self, argv: list[bytes]) -> Command | None:

@@ -2,10 +2,11 @@
 
 from libc.stdlib cimport calloc, free
 
-cdef long long LONGEST_NS = 1_000_000_000
-cdef Py_ssize_t EXACT_PLACES = 256
-# Up to the place of the longest time.
-cdef Py_ssize_t PLACES = 3072
+cdef enum:
+    LONGEST_US = 1_000_000
+    EXACT_PLACES = 256
+    # Up to the place of the longest time.
+    PLACES = 3072
 
 
 cdef class Histogram:
@@ -20,8 +21,8 @@ cdef class Histogram:
             self.counters = <unsigned long long *>calloc(PLACES, sizeof(unsigned long long))
             if self.counters == NULL:
                 return
-        if elapsed_us > LONGEST_NS // 1000:
-            elapsed_us = LONGEST_NS // 1000
+        if elapsed_us > LONGEST_US:
+            elapsed_us = LONGEST_US
         self.counters[place_of(elapsed_us * 1000 if elapsed_us > 0 else 1)] += 1
         self.calls += 1
 
