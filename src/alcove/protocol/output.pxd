@@ -18,5 +18,6 @@ cdef class OutputBuffer:
 
     cdef _numbered(self, char sign, long long number)
     cdef char *_room(self, Py_ssize_t count) except NULL
+    cdef char *_more_room(self, Py_ssize_t count) except NULL
 
 cpdef recv(object source, Py_ssize_t limit)

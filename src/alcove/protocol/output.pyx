@@ -65,22 +65,22 @@ cdef char received[RECEIVE_SIZE]
 
 cdef inline Py_ssize_t write_number(char *place, long long number) noexcept:
     """Writes the decimal digits and says how many chars they took."""
-    cdef char digits[NUMBER_CHARS]
-    cdef unsigned long long rest = number
-    cdef Py_ssize_t at = NUMBER_CHARS
-    cdef Py_ssize_t sign = 0
+    cdef unsigned long long rest = number, bound = 10
+    cdef Py_ssize_t size, at, sign = 0
     if number < 0:
         place[0] = b"-"
         sign = 1
         rest = 0 - rest
-    while True:
+    size = sign + 1
+    while rest >= bound:
+        bound *= 10
+        size += 1
+    at = size
+    while at > sign:
         at -= 1
-        digits[at] = <char>(48 + rest % 10)
+        place[at] = <char>(48 + rest % 10)
         rest //= 10
-        if rest == 0:
-            break
-    memcpy(place + sign, digits + at, NUMBER_CHARS - at)
-    return sign + NUMBER_CHARS - at
+    return size
 
 
 cdef inline Py_ssize_t view(object data, const char **start) except -1:
@@ -103,13 +103,16 @@ cdef class OutputBuffer:
     def __len__(self):
         return self._tail - self._head
 
-    cdef char *_room(self, Py_ssize_t count) except NULL:
+    cdef inline char *_room(self, Py_ssize_t count) except NULL:
         """The place for `count` more bytes behind the tail, which the caller moves."""
-        cdef Py_ssize_t length, size
-        cdef char *base
         if self._base != NULL and self._size - self._tail >= count:
             return self._base + self._tail
-        length = self._tail - self._head
+        return self._more_room(count)
+
+    cdef char *_more_room(self, Py_ssize_t count) except NULL:
+        """The same where there is not enough of it."""
+        cdef Py_ssize_t length = self._tail - self._head, size
+        cdef char *base
         if self._head > length and self._size - length >= count:
             memcpy(self._base, self._base + self._head, length)
         else:
