@@ -126,12 +126,14 @@ def format_double(value: float) -> bytes:
     """The shortest decimal form that reads back as the same double, laid out as replies do: `3`, `0.1`, `1e+21`."""
     if value != value:
         return b"nan"
-    if value in (math.inf, -math.inf):
-        return b"inf" if value > 0 else b"-inf"
     if value == 0:
         return b"-0" if math.copysign(1.0, value) < 0 else b"0"
-    if -_WHOLE_LIMIT <= value <= _WHOLE_LIMIT and value == int(value):
-        return b"%d" % int(value)
+    if -_WHOLE_LIMIT <= value <= _WHOLE_LIMIT:
+        whole = int(value)
+        if value == whole:
+            return format_int(whole)
+    if value in (math.inf, -math.inf):
+        return b"inf" if value > 0 else b"-inf"
     if 0.001 <= abs(value) < 10000:  # here Python's own shortest form is laid out alike
         return repr(value).encode()
     sign, digits, point = _shortest(value)

@@ -148,6 +148,20 @@ def test_delete_range(size: int) -> None:
     agree(tree, [(1.0, b"again")])
 
 
+@pytest.mark.parametrize("size", [1, 64, 65, 3000])
+def test_pop(size: int) -> None:
+    rng = random.Random(size)
+    elements = [(float(rng.randrange(50)), b"%d" % at) for at in range(size)]
+    tree = filled(elements)
+    model = sorted(elements)
+    while model:
+        highest = rng.random() < 0.3
+        score, member = model.pop(-1 if highest else 0)
+        assert tree.pop(highest) == (member, score)
+        if len(model) % 100 == 0:
+            agree(tree, model)
+
+
 def test_copies_are_independent() -> None:
     elements = [(float(at % 7), b"%d" % at) for at in range(1000)]
     tree = filled(elements)

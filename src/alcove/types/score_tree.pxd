@@ -32,6 +32,7 @@ cdef class ScoreTree:
     cpdef list members(self, Py_ssize_t start, Py_ssize_t stop)
     cpdef list pairs(self, Py_ssize_t start, Py_ssize_t stop)
     cpdef list delete_range(self, Py_ssize_t start, Py_ssize_t stop)
+    cpdef tuple pop(self, bint highest)
     cpdef bint drain(self, Py_ssize_t n)
     cpdef ScoreTree copy(self)
     cpdef Py_ssize_t footprint(self)

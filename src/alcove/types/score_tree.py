@@ -109,6 +109,13 @@ class ScoreTree:
             self._join(at)
         return taken
 
+    def pop(self, highest: bool) -> tuple[bytes, float]:
+        """Removes and returns the first member and its score, or with `highest` the last; there must be one."""
+        rank = self._size - 1 if highest else 0
+        (popped,) = self.pairs(rank, rank + 1)
+        self.delete_range(rank, rank + 1)
+        return popped
+
     def drain(self, n: int) -> bool:
         """Frees up to `n` elements; True when none is left."""
         self.delete_range(max(0, self._size - n), self._size)

@@ -267,6 +267,20 @@ cdef class ScoreTree:
             self.lower_root()
         return taken
 
+    cpdef tuple pop(self, bint highest):
+        """Removes and returns the first member and its score, or with `highest` the last; there must be one."""
+        cdef Py_ssize_t rank = self.size - 1 if highest else 0
+        cdef int place
+        cdef Leaf *leaf
+        if self.size == 0:
+            raise IndexError("pop from an empty tree")
+        leaf = self.locate(rank, &place)
+        cdef tuple popped = (<object>leaf.keys.members[place], leaf.keys.scores[place])
+        self.take_below(self.root, self.height, rank, 1, None)
+        self.size -= 1
+        self.lower_root()
+        return popped
+
     cpdef bint drain(self, Py_ssize_t n):
         """Frees up to `n` elements; True when none is left."""
         self.delete_range(max(0, self.size - n), self.size)
@@ -370,14 +384,15 @@ cdef class ScoreTree:
         return True
 
     cdef int take_below(self, Node *node, int height, Py_ssize_t rank, int limit, list taken) except -1:
-        """Moves up to `limit` members from `rank` on, all of one leaf, to the list; returns how many."""
+        """Moves up to `limit` members from `rank` on, all of one leaf, to the list, if any; returns how many."""
         cdef Inner *inner
         cdef int slot = 0, count, at
         if height == 0:
             slot = <int>rank
             count = min(limit, node.count - slot)
-            for at in range(slot, slot + count):
-                taken.append(<object>node.members[at])
+            if taken is not None:
+                for at in range(slot, slot + count):
+                    taken.append(<object>node.members[at])
             for at in range(slot, slot + count):
                 Py_DECREF(<object>node.members[at])
             remove_entries(node, slot, count, 0)

@@ -168,12 +168,13 @@ class SortedSet(Container):
 
     def pop(self, highest: bool) -> tuple[bytes, float]:
         """Removes and returns the first member and its score, or with `highest` the last; there must be one."""
-        place = len(self) - 1 if highest else 0
         if self._large:
-            (popped,) = self._tree.pairs(place, place + 1)
-        else:
-            (popped,) = self._short.pairs(place, place + 1)
-        self.delete_range(place, place + 1)
+            popped = self._tree.pop(highest)
+            self._scores.delete(popped[0])
+            return popped
+        place = len(self._short) - 1 if highest else 0
+        (popped,) = self._short.pairs(place, place + 1)
+        self._short.delete_range(place, place + 1)
         return popped
 
     def delete_range(self, start: int, stop: int) -> None:
