@@ -60,15 +60,13 @@ STILL_NEEDED: Final = 2
         ("8.2.0", "Added the `KEEPREF`, `DELREF` and `ACKED` options."),
     ),
 )
-def xadd(ctx: Context, key: bytes, *arguments: bytes) -> bytes | None:
+def xadd(ctx: Context, key: bytes, first: bytes, *rest: bytes) -> bytes | None:
     """Appends a new message to a stream. Creates the key if it doesn't exist."""
     trimming = None
-    pairs = list(arguments)
-    if pairs[0] == b"*":
-        del pairs[0]
-    else:
-        trimming = parse_trimming(ctx, arguments, True)
-        del pairs[: trimming.size]
+    pairs = list(rest)
+    if first != b"*":
+        trimming = parse_trimming(ctx, (first, *rest), True)
+        del pairs[: trimming.size - 1]
     if not pairs or len(pairs) % 2:
         raise CommandError(wrong_arity("xadd"))
     if trimming is not None and trimming.new_id.stream_id == ZERO:

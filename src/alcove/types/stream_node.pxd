@@ -7,13 +7,13 @@ from alcove.types.stream_id cimport number, pack, text
 cdef int _DELETED, _SAME_FIELDS, _HEADER_BYTES, _END
 
 @cython.locals(place=int, width=int)
-cdef void _put_integer(bytearray out, int64_t value) except *
+cdef int _put_integer(bytearray out, int64_t value) except -1
 
 @cython.locals(size=Py_ssize_t, opening=Py_ssize_t, place=int)
 cdef void _put_string(bytearray out, bytes value) except *
 
 @cython.locals(width=int, place=int)
-cdef void _put_back_length(bytearray out, Py_ssize_t size) except *
+cdef int _put_back_length(bytearray out, Py_ssize_t size) except -1
 
 cdef int _back_width(Py_ssize_t size) noexcept
 
