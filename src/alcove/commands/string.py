@@ -70,6 +70,9 @@ def set_(ctx: Context, key: bytes, value: bytes, *options: bytes) -> object:
     if not options:
         ctx.keys.put(key, value, _STRING, b"set")
         return OK
+    if len(options) == 2 and (word := options[0].upper()) in DEADLINE_WORDS:
+        store(ctx, key, value, deadline_ms(word, options[1], ctx.now_ms, "set"))
+        return OK
     return set_with_options(ctx, key, value, options)
 
 
@@ -298,10 +301,9 @@ def msetnx(ctx: Context, *pairs: bytes) -> int:
     return 1
 
 
-def set_pairs(ctx: Context, pairs: Sequence[bytes]) -> None:
-    each = iter(pairs)
-    for key, value in zip(each, each, strict=True):
-        ctx.keys.put(key, value, _STRING, b"set")
+def set_pairs(ctx: Context, pairs: tuple[bytes, ...]) -> None:
+    for place in range(0, len(pairs), 2):
+        ctx.keys.put(pairs[place], pairs[place + 1], _STRING, b"set")
 
 
 @command(
