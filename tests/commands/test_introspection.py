@@ -228,6 +228,7 @@ SERVERS = [path for path in map(shutil.which, ("redis-server", "valkey-server"))
 
 # Commands whose options have grown since those servers: what they have must be among what ours have.
 GROWN = {
+    "bgsave",
     "bitop",
     "client|kill",
     "client|list",

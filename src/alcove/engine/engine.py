@@ -157,8 +157,7 @@ class Engine:
         self.started_us = self.now_us
         self.space.now_ms = self.now_us // 1000
         self.next_session = 1
-        self.connections_received = 0
-        self.commands_processed = 0
+        self.connections_received = self.commands_processed = 0
         self.error_counts: Counter[str] = Counter()
         self.unexpected_errors = 0
         self.expire_lag_ms = 0

@@ -163,10 +163,13 @@ class Durability:
         A folder with an append-only file goes on with it. Raises `CannotLoad`, `FolderInUse` or OSError.
         """
         config = self.engine.config
-        if not config.appendonly and self._find_file():
-            self._heed_file()
+        was_ours = self.disk.exists(os.path.join(config.dir, LOCK_NAME))
         if config.appendonly or config.save:
             self.lock_folder()
+        if not config.appendonly and self._find_file():
+            self._heed_file(was_ours)
+            if config.appendonly and self._lock is None:
+                self.lock_folder()
 
     def _find_file(self) -> bool:
         """Whether the folder has an append-only file that holds data."""
@@ -176,12 +179,12 @@ class Durability:
         except (BadManifest, OSError) as error:
             raise CannotLoad(str(error)) from error
 
-    def _heed_file(self) -> None:
+    def _heed_file(self, was_ours: bool) -> None:
         """The configuration has no append-only file, and the folder has one."""
         config = self.engine.config
         here = f"the folder {config.dir} has an append only file"
         if "appendonly" not in config.stated:
-            if self._snapshot_may_be_newer():
+            if not was_ours and self._snapshot_is_newer():
                 raise CannotLoad(
                     f"{here}, but the snapshot {config.dbfilename} is newer; say `appendonly yes` to load the file, or "
                     f"move {config.appenddirname} away to load the snapshot"
@@ -196,13 +199,10 @@ class Durability:
         else:
             log.warning("%s, which `appendonly no` leaves out", here)
 
-    def _snapshot_may_be_newer(self) -> bool:
-        """Whether another server may have given the append-only file up, which leaves it as it was.
-
-        We remove it when a snapshot holds what it held; a folder that was ours has the file of our lock.
-        """
+    def _snapshot_is_newer(self) -> bool:
+        """Whether another server may have given the append-only file up, which leaves it as it was. We remove it."""
         config = self.engine.config
-        if self.disk.exists(os.path.join(config.dir, LOCK_NAME)) or not self.disk.exists(self.snapshot_path):
+        if not self.disk.exists(self.snapshot_path):
             return False
         parts = [self.folder.path(part) for part in self.folder.manifest.parts()]
         parts = parts or [os.path.join(config.dir, config.appendfilename)]
