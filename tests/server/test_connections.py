@@ -31,6 +31,14 @@ def test_a_pipeline_is_answered_in_order(client: Client) -> None:
     assert [client.reply() for _ in range(5000)] == [b"%d" % number for number in range(5000)]
 
 
+def test_a_pipeline_is_answered_up_to_what_is_no_command(client: Client) -> None:
+    pieces = [request("SELECT", 1), request("SET", "key", "value"), request("SELECT", 0), request("GET", "key")]
+    client.socket.sendall(b"".join(pieces) * 10 + b"*x\r\n" + request("PING"))
+    assert [client.reply() for _ in range(40)] == [OK, OK, OK, None] * 10
+    assert client.reply().text == "ERR Protocol error: invalid multibulk length"
+    assert client.is_closed()
+
+
 def test_a_command_may_come_byte_by_byte(client: Client) -> None:
     for byte in request("SET", "key", "value") + b"GET key\r\n":
         client.socket.sendall(bytes([byte]))
