@@ -82,12 +82,13 @@ def by_hand(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         monkeypatch.setattr(module, "wait", Hand.wait)
     yield
     while Process.begun:
-        Process.begun.pop().bury()
+        Process.begun[-1].bury()
 
 
 class Process:
     """An engine on a disk, which has loaded what is there. Raises what the start raises."""
 
+    # Those that nobody has buried yet.
     begun: ClassVar[list[Process]] = []
 
     def __init__(self, disk: SimulatedDisk, clock: ManualClock, **directives: object) -> None:
@@ -146,6 +147,8 @@ class Process:
     def bury(self) -> None:
         """The end without anything being done: the disk has been left to others."""
         self.disk.dead = True
+        if self in self.begun:
+            self.begun.remove(self)
         self._let_go()
 
     def _let_go(self) -> None:

@@ -33,7 +33,7 @@ def life(process: Process, writer: Writer) -> Iterator[None]:
     for command in (b"BGREWRITEAOF", b"BGSAVE", b"BGREWRITEAOF"):
         process.run(command)
         yield
-        for _ in range(8):
+        for _ in range(6):
             writer.step(process)
             Hand.work(1)
             process.tick()
@@ -95,6 +95,7 @@ def go_on(process: Process, writer: Writer, kind: dict[str, str]) -> None:
     assert process.durability.rewrites == before + 1
     assert writer.step(process)
     process.close()
+    process.bury()
     names = process.disk.names(AOF)
     assert [name.split(".")[-2] for name in names] == ["base", "incr", "aof"], names
     heir = Process(process.disk.after_crash(), ManualClock(), **kind)
@@ -177,6 +178,7 @@ def test_a_failure_of_any_operation(policy: str, count: int) -> None:
             heir = Process(left, ManualClock(), **kind)
             writer_found(heir, writer, synced)
             heir.bury()
+        process.bury()
     assert refused > 0
 
 

@@ -644,6 +644,8 @@ class Durability:
             raise CommandError(BACKGROUND_SAVE_RUNS)
         if self._job is not None:
             # A rewrite: there is one job at a time.
+            if self._awaited is not None:
+                wait([self._awaited])
             self._finish(self._job)
             self._job = self._awaited = None
         self._finish(self._save())
