@@ -15,6 +15,7 @@ from bench import (
     growth,
     machine,
     memory,
+    patterns,
     pubsub,
     reading,
     scripting,
@@ -36,6 +37,7 @@ SECTIONS: dict[str, Callable[[bool], Section]] = {
     "memory": memory.run,
     "eviction": eviction.run,
     "durability": durability.run,
+    "patterns": patterns.run,
 }
 
 PREFACE = """\
