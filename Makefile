@@ -22,8 +22,8 @@ test-pure: $(PURE)/.built
 	ALCOVE_LEGS=embedded,memory $(PURE)/bin/python $(PYTEST) $(ARGS)
 
 lint: $(VENV)/.built
-	$(BIN)/ruff check src tests bench setup.py derive_blocking.py
-	$(BIN)/ruff format --check src tests bench setup.py derive_blocking.py
+	$(BIN)/ruff check src tests bench examples setup.py derive_blocking.py
+	$(BIN)/ruff format --check src tests bench examples setup.py derive_blocking.py
 
 types: $(VENV)/.built
 	$(BIN)/mypy

@@ -115,6 +115,10 @@ class Seat:
         """Whether there may have been messages that are not kept any more."""
         return self._subscription.missed
 
+    @missed.setter
+    def missed(self, value: bool) -> None:
+        self._subscription.missed = value
+
     async def get(self, timeout: float | None = None) -> ChatMessage | None:
         """The next message; None after `timeout` seconds. Raises `SlowListener` or `Closed`."""
         entry: Entry | None = await self._subscription.get(timeout)
