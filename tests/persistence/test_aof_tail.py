@@ -21,6 +21,8 @@ pytestmark = pytest.mark.usefixtures(by_hand.__name__)
 
 TAIL = int(os.environ.get("ALCOVE_AOF_TAIL", "1500"))
 STEPS = 18
+# How many bytes are tried in one test.
+STRETCH = 2000
 PART = f"{AOF}/appendonly.aof.1.incr.aof"
 MANIFEST = f"{AOF}/appendonly.aof.manifest"
 # Bytes that begin nothing.
@@ -80,25 +82,32 @@ def refused(disk: SimulatedDisk, match: str, **directives: object) -> None:
     assert disk.files() == files
 
 
-def places(step: int = 1) -> range:
+def places(first: int, step: int = 1) -> range:
+    """Those of a stretch of the tail."""
     size = len(written()[0])
-    return range(max(size - TAIL, 0), size + 1, step)
+    begin = max(size - TAIL, 0) + first
+    return range(begin, min(begin + STRETCH, size + 1), step)
+
+
+by_stretches = pytest.mark.parametrize("first", range(0, TAIL + 1, STRETCH))
 
 
 def test_the_file_is_as_long_as_it_should_be() -> None:
     assert 0.6 * TAIL < len(written()[0]) < 1.6 * TAIL + 1000
 
 
-def test_cut_at_every_byte() -> None:
+@by_stretches
+def test_cut_at_every_byte(first: int) -> None:
     content, _, _ = written()
-    for cut in places():
+    for cut in places(first):
         check(holding(content[:cut]), cut)
 
 
-def test_blank_from_every_byte() -> None:
+@by_stretches
+def test_blank_from_every_byte(first: int) -> None:
     """A file that has grown, and whose last blocks were never written."""
     content, _, _ = written()
-    for cut in places(3):
+    for cut in places(first, 3):
         disk = holding(content[:cut].ljust(len(content) + BLOCK, b"\0"))
         check(disk, cut)
         assert not [name for name in disk.files() if name.endswith(".damaged")]
@@ -118,13 +127,14 @@ def test_a_block_that_was_not_written() -> None:
         assert bool(beside) == (first + BLOCK < len(content)) == (not hole.endswith(b"\0"))
 
 
-def test_garbage_from_every_byte() -> None:
+@by_stretches
+def test_garbage_from_every_byte(first: int) -> None:
     """It has to be said how much may be dropped; it is kept beside."""
     content, _, _ = written()
-    for cut in places(5):
-        damaged = content[:cut] + GARBAGE * 30
-        if TAIL < 5000:
-            refused(holding(damaged), "more than aof-load-corrupt-tail-max-size")
+    for cut in places(first, 5):
+        # Longer than any value, so that it is none.
+        damaged = content[:cut] + GARBAGE * (TAIL // 100)
+        refused(holding(damaged), "more than aof-load-corrupt-tail-max-size")
         disk = holding(damaged)
         check(disk, cut, aof_load_corrupt_tail_max_size="1mb")
         (beside,) = (kept for name, kept in disk.files().items() if name.endswith(".damaged"))
