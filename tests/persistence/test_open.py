@@ -309,7 +309,7 @@ def test_another_process_is_told_who_has_it(folder: Path) -> None:
 
 def test_a_second_engine_in_the_process_is_told_how_to_share(folder: Path) -> None:
     client = alcove.open(folder)
-    with pytest.raises(FolderInUse, match=r"open in this process already; .* alcove\.serve\(engine=client\) a server"):
+    with pytest.raises(FolderInUse, match=r"which is this one; .* alcove\.serve\(engine=client\) a server"):
         alcove.serve(dir=str(folder))
     with alcove.serve(engine=client.engine) as server, redis.Redis(port=server.port) as other:
         other.set("a", 1)
