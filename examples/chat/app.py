@@ -32,7 +32,7 @@ TOO_SLOW, REFUSED = 1013, 1003
 @contextlib.asynccontextmanager
 async def running(app: Starlette) -> AsyncIterator[None]:
     """One client for all who come, for as long as the program runs."""
-    client = alcove.asyncio.from_url(os.environ.get("ALCOVE_URL", "memory:"))
+    client = alcove.asyncio.from_url()
     app.state.client = client
     app.state.notifications = NotificationService(client)
     try:

@@ -40,7 +40,7 @@ def open(
     return client
 
 
-def from_url(url: str, **redis_options: Any) -> redis.asyncio.Redis:
+def from_url(url: str | None = None, **redis_options: Any) -> redis.asyncio.Redis:
     """The asynchronous client that a URL means: see `alcove.from_url`."""
     place = parse_place(url)
     if place.cluster:

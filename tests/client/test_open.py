@@ -127,6 +127,15 @@ def test_all_clients_of_a_folder_share_one_engine(tmp_path: Path) -> None:
         alcove.open(fsync="always")
 
 
+def test_the_environment_chooses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("ALCOVE_URL", raising=False)
+    assert alcove.from_url().ping()
+    monkeypatch.setenv("ALCOVE_URL", "redis://example.org:7000/2")
+    client = alcove.from_url(decode_responses=True)
+    assert client.connection_pool.connection_kwargs["port"] == 7000
+    assert type(alcove.asyncio.from_url()) is redis.asyncio.Redis
+
+
 def test_unknown_url() -> None:
     with pytest.raises(ValueError, match="known are memory:, file:"):
         alcove.from_url("rediss+sentinel://here")

@@ -83,8 +83,10 @@ def open(
     return client
 
 
-def from_url(url: str, **redis_options: Any) -> redis.Redis:
+def from_url(url: str | None = None, **redis_options: Any) -> redis.Redis:
     """The client that a URL means, so that a program grows from one process to a cluster by changing one string.
+
+    Without one it is that of the environment variable ALCOVE_URL, or else `memory:`.
 
         memory:               a new and empty engine in this process
         memory:name           the engine of that name in this process, which lives as long as a client of it does
@@ -122,7 +124,9 @@ class Place(NamedTuple):
         return options
 
 
-def parse_place(url: str) -> Place:
+def parse_place(url: str | None) -> Place:
+    if url is None:
+        url = os.environ.get("ALCOVE_URL", "memory:")
     scheme, colon, rest = url.partition(":")
     scheme = scheme.lower()
     network, _, kind = scheme.partition("+")
