@@ -39,8 +39,8 @@ def in_use(folder: str, holder: str) -> str:
     """What is the matter, and what can be done about it."""
     if holder == str(os.getpid()):
         return (
-            f"the folder {folder} is in use by the process {holder}, which is this one; alcove.open gives any number of "
-            "clients of it, and alcove.serve(engine=client) a server"
+            f"the folder {folder} is in use by the process {holder}, which is this one; alcove.open gives any number "
+            "of clients of it, and alcove.serve(engine=client) a server"
         )
     return (
         f"the folder {folder} is in use by the process {holder}; to use the data in several processes, run "
