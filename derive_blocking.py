@@ -11,7 +11,7 @@ import re
 import subprocess
 import sys
 import tokenize
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 PATTERNS = Path(__file__).parent / "src" / "alcove" / "patterns"
@@ -63,10 +63,35 @@ def derived(source: str) -> str:
     for module, name in MODULES.items():
         source = re.sub(rf"(?m)^(\s*(?:from|import) ){re.escape(module)}(?=[ .])", rf"\g<1>{name}", source)
     tokens = list(tokenize.generate_tokens(io.StringIO(source).readline))
-    return tokenize.untokenize(renamed(unwrapped(tokens)))
+    return tokenize.untokenize(renamed(settled(unwrapped(tokens))))
 
 
-def renamed(tokens: list[tokenize.TokenInfo]) -> Iterator[tuple[int, str]]:
+def settled(tokens: list[tokenize.TokenInfo]) -> Iterator[tokenize.TokenInfo]:
+    """The tokens with the comments between two blocks behind the end of the first one.
+
+    The tokenizer has them before it; without their places they would be taken for the first block's.
+    """
+    waiting: list[tokenize.TokenInfo] = []
+    depths = [0]
+    for token in tokens:
+        if token.type == tokenize.INDENT:
+            depths.append(len(token.string))
+        elif token.type == tokenize.DEDENT:
+            depths.pop()
+            yield token
+            continue
+        between = (
+            token.type == tokenize.COMMENT and token.start[1] < depths[-1] and not token.line[: token.start[1]].strip()
+        )
+        if between or (waiting and token.type in (tokenize.COMMENT, tokenize.NL)):
+            waiting.append(token)
+            continue
+        yield from waiting
+        waiting.clear()
+        yield token
+
+
+def renamed(tokens: Iterable[tokenize.TokenInfo]) -> Iterator[tuple[int, str]]:
     """The tokens by their blocking names, and without places: the formatter lays them out."""
     for token in tokens:
         text = token.string

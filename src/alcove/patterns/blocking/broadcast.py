@@ -85,7 +85,7 @@ class Listener:
         if self._broadcaster is not None:
             self._broadcaster.forget(self)
 
-            # What the broadcaster does with it
+    # What the broadcaster does with it
 
     def offer(self, channel: str, data: bytes) -> None:
         if self._error is not None:
@@ -239,7 +239,7 @@ class Broadcaster(Pattern):
             # The subscriber looks by itself when it has connected again.
             log.debug("the subscriber could not be woken")
 
-            # The subscriber
+    # The subscriber
 
     def _subscribe(self) -> None:
         pause = SHORT_PAUSE_S

@@ -91,7 +91,7 @@ class ShoppingCart(Pattern):
         self._ttl_ms = round(ttl * 1000)
         self._order_ttl_ms = round(order_ttl * 1000)
 
-        # Lines
+    # Lines
 
     def add_item(self, user_id: Id, product: Any, quantity: int = 1) -> Cart:
         """Adds so many of a product to what is there of it. Its name and price become those given.
@@ -134,7 +134,7 @@ class ShoppingCart(Pattern):
         """Empties a cart. False when it was empty."""
         return bool(self._run(CLEAR, self._keys(user_id), [self._ttl_ms]))
 
-        # What concerns more than one cart
+    # What concerns more than one cart
 
     def merge(self, guest_id: Id, user_id: Id) -> Merged:
         """Puts what is in a guest's cart into a user's, as at sign-in: of what both have, the sum.
@@ -150,7 +150,7 @@ class ShoppingCart(Pattern):
             taken = self._run(TAKE, [*guest, f"{guest[0]}:aside"], [self._ttl_ms, id, str(user_id)])
             if taken is None:
                 return Merged(self.get_cart(user_id), {})
-                # It is an earlier one's, maybe for another user, if that was interrupted.
+            # It is an earlier one's, maybe for another user, if that was interrupted.
             id, receiver, contents = taken[0].decode(), taken[1].decode(), taken[2]
             merged = self._received(receiver, id, contents)
             self._run(SETTLE, [f"{guest[0]}:aside"], [id])

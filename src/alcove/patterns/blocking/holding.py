@@ -95,7 +95,7 @@ class Leasing(Pattern):
         )
         return LockStatus(held, ends_ms / 1000, waiting, None if fence is None else int(fence))
 
-        # Claims
+    # Claims
 
     def _acquire(self, resource: Id, claim: Claim, timeout: float, wait: float | None) -> str:
         """The id of a claim that is granted."""
@@ -167,7 +167,7 @@ class Leasing(Pattern):
         """The keys of a resource, as lua/locks/queue.lua wants them."""
         return [base, f"{base}:queue", f"{base}:leases", f"{base}:left:{token}", f"{base}:fence", f"{base}:freed"]
 
-        # Holding
+    # Holding
 
     @contextmanager
     def _hold(
@@ -260,7 +260,7 @@ class Held:
             raise LockLost(self.resource, self.fence)
         self._deadline = asked + left / 1000
 
-        # The watch beside the holder
+    # The watch beside the holder
 
     def _watch(self, renew: bool) -> None:
         seconds = self._lease / 1000

@@ -88,7 +88,7 @@ class Leaderboard(Pattern):
         # What the server's clock is ahead of ours.
         self._ahead_ms = 0
 
-        # Scores
+    # Scores
 
     def update_score(self, game_id: Id, player_id: Id, score: Score, *, data: Any = None) -> Submission:
         """Enters a player's score by the policy. `data` replaces what is known of the player, such as a name."""
@@ -123,7 +123,7 @@ class Leaderboard(Pattern):
             "HSET", self.keys.tagged("leaderboard", game_id, "players"), player_text(player_id), self.codec.encode(data)
         )
 
-        # Boards. `period` is the name of one of the periods, for the board that is going on.
+    # Boards. `period` is the name of one of the periods, for the board that is going on.
 
     def get_top_players(self, game_id: Id, limit: int = 10, *, period: str = "", with_data: bool = False) -> list[Row]:
         """The first `limit` rows."""
@@ -178,7 +178,7 @@ class Leaderboard(Pattern):
             return total
         return (self.get_page(game_id, period=period, limit=1)).total
 
-        # Scripts and keys
+    # Scripts and keys
 
     def _ask(self, script: Script, game_id: Id, periods: Iterable[Period | None], words: list[Word]) -> Any:
         """What a script answers about boards, those of the periods that it is by the server's clock."""
@@ -195,7 +195,7 @@ class Leaderboard(Pattern):
             answer = self._run(script, keys, [*self.rules.words, *words, *described])
             if not isinstance(answer, list) or answer[0] != b"period":
                 return answer
-                # It is another day on the server.
+            # It is another day on the server.
             self._ahead_ms = answer[1] - int(time.time() * 1000)
 
     def _board(self, game_id: Id, period: Period | None, now_ms: int) -> list[str]:

@@ -122,7 +122,7 @@ class RateLimiter(Pattern):
             # Raises for what is no id.
             self.keys.tagged("ratelimit", tag)
 
-            # The chapter's
+    # The chapter's
 
     def check_limit(self, user_id: Id, cost: int = 1) -> Decision:
         """Counts a hit in a fixed window. Raises `RateLimitExceeded` when the limit is reached."""
@@ -138,7 +138,7 @@ class RateLimiter(Pattern):
         decision.raise_if_denied()
         return decision
 
-        # The rules'
+    # The rules'
 
     def hit(self, who: Who, cost: int = 1) -> Decision:
         """Counts a hit of `cost` units by all rules that `who` has an id for, or by none if one of them denies it.
@@ -182,7 +182,7 @@ class RateLimiter(Pattern):
         targets = targets_of(self.rules, who)
         if not isinstance(who, Mapping):
             targets += [(chapters_rule(name, 1, self.window), who) for name in ("fixed-window", "sliding-log")]
-            # Each by itself: in a cluster they may be on several nodes.
+        # Each by itself: in a cluster they may be on several nodes.
         for key in {key_of(self.keys, self.tag, target) for target in targets}:
             self._command("DEL", key)
 

@@ -60,7 +60,7 @@ class NotificationService:
         self._feeds = Feeds(client, "notifications", history=history, ttl=ttl, codec=codec, namespace=namespace)
         self._kept_ms = round((ttl or MONTH_S) * 3000)
 
-        # Sending
+    # Sending
 
     def notify(self, user_id: Id, notification: Any, *, id: str | None = None, keep: bool = True) -> Notification:
         """Notifies a user."""
@@ -80,7 +80,7 @@ class NotificationService:
         self._feeds.announce(feed, notification)
         return Notification("", feed, notification, 0.0)
 
-        # Reading
+    # Reading
 
     def inbox(self, user_id: Id, *, roles: Iterable[Id] = (), limit: int = 50) -> list[Notification]:
         """The latest notifications of a user with these roles, the newest first."""
@@ -122,7 +122,7 @@ class NotificationService:
         stream = self._feeds.stream(feed_of_user(user_id))
         return self._feeds._run(READ, [f"{stream}:read", f"{stream}:seen"], [self._kept_ms, MOST_SEEN, *words])
 
-        # Listening
+    # Listening
 
     def listen(
         self, user_id: Id, *, roles: Iterable[Id] = (), limit: int = 1000, overflow: Overflow = "catch_up"

@@ -127,7 +127,7 @@ class JobQueue(Pattern):
         self.codec = codec
         self.result_codec = result_codec
 
-        # Putting jobs in
+    # Putting jobs in
 
     def enqueue(
         self,
@@ -189,7 +189,7 @@ class JobQueue(Pattern):
             words += job_words(uuid.uuid4().hex, data, priority, due, most)
         return [id.decode() for id in self._ask(ENQUEUE, queue, words)]
 
-        # Taking them out
+    # Taking them out
 
     def dequeue(self, queue: Id, timeout: float = 0, *, lease: float | None = None) -> Job | None:
         """Takes the next job, and waits for one up to `timeout` seconds, 0 for as long as it takes; else None.
@@ -241,7 +241,7 @@ class JobQueue(Pattern):
         wake = self.keys.tagged("queue", queue, "wake")
         self._command("BLPOP", wake, *others, f"{max(SHORTEST_WAIT_S, timeout):.3f}")
 
-        # What becomes of those taken. All raise `LeaseLost` when the job is somebody else's by now, or cancelled.
+    # What becomes of those taken. All raise `LeaseLost` when the job is somebody else's by now, or cancelled.
 
     def ack(self, job: Job, result: Any = None) -> None:
         """The job is done. `result` is what `wait_result` answers, for `result_ttl` seconds."""
@@ -285,7 +285,7 @@ class JobQueue(Pattern):
     def _lease_ms(self, lease: float | None) -> int:
         return max(1, ms(self.rules.lease if lease is None else seconds("lease", lease)))
 
-        # Looking
+    # Looking
 
     def get_length(self, queue: Id) -> int:
         """How many jobs can be taken now."""
@@ -327,10 +327,10 @@ class JobQueue(Pattern):
                 wait = min(wait, give_up - monotonic())
                 if wait <= 0:
                     raise ResultTimeout(f"job {id} is {status.state} after {timeout} seconds")
-                    # From the last news on: of a job that was replayed there are old ones.
+            # From the last news on: of a job that was replayed there are old ones.
             self._command("XREAD", "COUNT", 1, "BLOCK", max(1, ms(wait)), "STREAMS", result, answer[0])
 
-            # Setting right
+    # Setting right
 
     def cancel(self, queue: Id, id: str) -> bool:
         """Takes a job out, also one that is delayed or dead. Whoever is doing it hears so at the next heartbeat.
@@ -359,7 +359,7 @@ class JobQueue(Pattern):
         """Forgets the oldest `limit` dead letters; answers how many there were."""
         return int(self._ask(PURGE, queue, [counted("limit", limit, 1, MOST_AT_ONCE)]))
 
-        # For workers
+    # For workers
 
     def rouse(self, queue: Id, other: str) -> None:
         """Ends a `wait_for_jobs` by one of its other lists."""
@@ -378,7 +378,7 @@ class JobQueue(Pattern):
         now_ms, was_put = self._ask(FIRE, cron.queue, words, [self.keys.tagged("queue", cron.queue, "cron")])
         return datetime.fromtimestamp(now_ms / 1000, UTC), bool(was_put)
 
-        # Scripts and keys
+    # Scripts and keys
 
     def _ask(self, script: Script, queue: Id, words: Sequence[Word], keys: Sequence[str] = ()) -> Any:
         """What a script answers about a queue."""

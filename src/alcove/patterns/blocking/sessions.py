@@ -100,7 +100,7 @@ class SessionStore(Pattern):
         self._most = 0 if most_per_user is None else at_least_one("most_per_user", most_per_user)
         self.codec = codec
 
-        # One session
+    # One session
 
     def create(self, user_id: Id | None, data: Mapping[str, Any] | None = None) -> str:
         """Makes a session, and returns its id. Before anybody has signed in there is no user: None."""
@@ -227,7 +227,7 @@ class SessionStore(Pattern):
                 self._update(fresh, {**known, **added}, removed, None)
         return fresh
 
-        # All sessions of a user
+    # All sessions of a user
 
     def sessions(self, user_id: Id, limit: int = 100) -> list[Session]:
         """The sessions of a user, without their ids, at most `limit`: those that end last are first. Two trips."""
@@ -267,7 +267,7 @@ class SessionStore(Pattern):
                 self._command("UNLINK", *(self._record(tag, name) for name in names))
         return len(ended)
 
-        # How it is asked
+    # How it is asked
 
     def _record(self, tag: str, handle: str) -> str:
         return self.keys.tagged("session", tag, handle)

@@ -127,7 +127,7 @@ class Worker:
             raise InvalidArgument("handlers has a function for each queue, and at least one")
         for each in self.cron:
             queue.codec.encode(each.job)
-            # One name for all workers would have them wake each other.
+        # One name for all workers would have them wake each other.
         bell = secrets.token_urlsafe(9)
         self._lines = [
             Line(name, handler, queue.keys.tagged("queue", name, "bell", bell)) for name, handler in handlers.items()
@@ -228,7 +228,7 @@ class Worker:
         if len(line.runs) == there and not (timeout is None and self._stopping.is_set()):
             happened(line.freed, timeout)
 
-            # Taking jobs
+    # Taking jobs
 
     def _fetch(self, line: Line, until_empty: bool) -> None:
         pause = FIRST_PAUSE_S
@@ -263,7 +263,7 @@ class Worker:
         line.runs.add(run)
         run.task = spawn(f"alcove job {job.id}", self._work, line, run)
 
-        # Doing them
+    # Doing them
 
     def _work(self, line: Line, run: Run) -> None:
         try:
@@ -318,7 +318,7 @@ class Worker:
             pause = min(2 * pause, LONGEST_PAUSE_S)
         log.warning("job %s was %s when it was no longer this worker's", run.job.id, what)
 
-        # Beside
+    # Beside
 
     def _renew(self, ended: Event) -> None:
         """The heartbeat: renews the leases, and ends what takes too long or is no longer ours."""

@@ -111,7 +111,7 @@ class WriteBehind(Pattern):
             client, name=f"{name}:cache", ttl=ttl, as_hash=True, codec=codec, shards=shards, namespace=namespace
         )
 
-        # Reading and changing
+    # Reading and changing
 
     def get(self, key: str) -> dict[str, Any] | None:
         """The value of a key with all changes that were made; None when there is none of either."""
@@ -134,7 +134,7 @@ class WriteBehind(Pattern):
             raise TooMuchPending(f"more than {self._max_pending} keys wait for the store")
         return version
 
-        # Writing
+    # Writing
 
     def start(self) -> None:
         """Begins to write, beside the caller, until this is closed."""
@@ -208,7 +208,7 @@ class WriteBehind(Pattern):
             reason = f"{type(error).__name__}: {error}"[:1000]
             self._settle(shard, token, update, ["failed", round(pause * 1000), self._attempts, reason])
             return
-            # Before the changes are forgotten, so that whoever does not find them loads what has them.
+        # Before the changes are forgotten, so that whoever does not find them loads what has them.
         self.cache.invalidate(update.key)
         self._settle(shard, token, update, ["done"])
 
@@ -216,7 +216,7 @@ class WriteBehind(Pattern):
         keys = [*self._parts(shard), self._calls(shard)]
         return bool(self._run(SETTLE, keys, [token, update.key, update.version, *words]))
 
-        # Watching
+    # Watching
 
     def lag(self) -> Lag:
         """How far the store is behind. It looks at all that is pending."""
@@ -250,7 +250,7 @@ class WriteBehind(Pattern):
     def _watch(self, shard: int, *words: Word) -> Any:
         return self._run(WATCH, [*self._parts(shard), self._calls(shard)], words)
 
-        # Keys
+    # Keys
 
     def _shard(self, key: str) -> int:
         return crc32(key.encode()) % self._shards
