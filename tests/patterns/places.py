@@ -61,7 +61,22 @@ class Embedded(Place):
         return ""
 
 
-class Served(Place):
+class OnPort(Place):
+    """A server on a port of the loopback."""
+
+    _port: int
+
+    def client(self, **options: Any) -> redis.Redis:
+        return redis.Redis(port=self._port, **options)
+
+    def async_client(self, **options: Any) -> redis.asyncio.Redis:
+        return redis.asyncio.Redis(port=self._port, **options)
+
+    def url(self) -> str:
+        return f"redis://{LOOPBACK}:{self._port}"
+
+
+class Served(OnPort):
     """Our server, over TCP."""
 
     def __init__(self, clock: Clock | None = None) -> None:
@@ -69,35 +84,17 @@ class Served(Place):
         self.engine = Engine(clock=clock) if clock else Engine()
         self._port = self._running.enter_context(alcove.serve(engine=self.engine)).port
 
-    def client(self, **options: Any) -> redis.Redis:
-        return redis.Redis(port=self._port, **options)
-
-    def async_client(self, **options: Any) -> redis.asyncio.Redis:
-        return redis.asyncio.Redis(port=self._port, **options)
-
-    def url(self) -> str:
-        return f"redis://{LOOPBACK}:{self._port}"
-
     def close(self) -> None:
         self._running.close()
 
 
-class Real(Place):
+class Real(OnPort):
     """A redis-server of Debian's."""
 
     def __init__(self) -> None:
         self._servers = Servers(1)
         self._port = self._servers.ports[0]
         wait_until(lambda: bool(self.client().ping()))
-
-    def client(self, **options: Any) -> redis.Redis:
-        return redis.Redis(port=self._port, **options)
-
-    def async_client(self, **options: Any) -> redis.asyncio.Redis:
-        return redis.asyncio.Redis(port=self._port, **options)
-
-    def url(self) -> str:
-        return f"redis://{LOOPBACK}:{self._port}"
 
     def close(self) -> None:
         self._servers.close()
