@@ -23,14 +23,19 @@ def id_text(value: Id) -> str:
 
     Raises `InvalidArgument` when it is empty, too long, or neither text nor a whole number.
     """
-    if isinstance(value, bool) or not isinstance(value, str | int):
+    if not isinstance(value, str) and (isinstance(value, bool) or not isinstance(value, int)):
         raise InvalidArgument(f"an id is text or a whole number, not {type(value).__name__}")
     text = str(value)
     if not text:
         raise InvalidArgument("an id is not empty")
     if len(text) > LONGEST_ID:
         raise InvalidArgument(f"an id has at most {LONGEST_ID} characters, not {len(text)}")
-    return _UNSAFE.sub(lambda found: "".join(f"%{byte:02X}" for byte in found[0].encode()), text)
+    # Most are safe, and every operation has some.
+    return text if _UNSAFE.search(text) is None else _UNSAFE.sub(_escaped, text)
+
+
+def _escaped(found: re.Match[str]) -> str:
+    return "".join(f"%{byte:02X}" for byte in found[0].encode())
 
 
 def name_text(value: str) -> str:

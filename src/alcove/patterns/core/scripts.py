@@ -12,15 +12,10 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Iterable, Sequence
-from contextlib import contextmanager
 from functools import cache
 from hashlib import sha1
 from importlib.resources import files
 from itertools import count
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 Word = str | bytes | int | float
 
@@ -78,18 +73,33 @@ class Lanes:
         self._opened = count()
         self._free: list[list[int]] = []
 
-    @contextmanager
-    def call(self) -> Iterator[tuple[str, int]]:
-        """The lane and number of one call, for as long as the block takes."""
+    def call(self) -> Call:
+        """The lane and number of one call, for as long as a block takes."""
         if os.getpid() != self._process:
             # A fork must not go on with its parent's numbers.
             self._begin()
         # Taken, opened and given back by single steps of C, so that threads need no lock.
-        free = self._free
         try:
-            lane = free.pop()
+            lane = self._free.pop()
         except IndexError:
             lane = [next(self._opened), 0]
         lane[1] += 1
-        yield f"{self._name}{lane[0]}", lane[1]
-        free.append(lane)
+        return Call(self._name, lane, self._free)
+
+
+class Call:
+    """A call in a lane, which is free again when the block ends without an error."""
+
+    __slots__ = ("_free", "_lane", "_name")
+
+    def __init__(self, name: str, lane: list[int], free: list[list[int]]) -> None:
+        self._name = name
+        self._lane = lane
+        self._free = free
+
+    def __enter__(self) -> tuple[str, int]:
+        return f"{self._name}{self._lane[0]}", self._lane[1]
+
+    def __exit__(self, kind: object, error: object, where: object) -> None:
+        if kind is None:
+            self._free.append(self._lane)
