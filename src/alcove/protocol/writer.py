@@ -109,9 +109,16 @@ class ReplyWriter:
     def _aggregate(self, value: Any) -> None:
         """Writes a value with elements, however deep they nest: the open ones wait in a list, not on the C stack."""
         begun = len(self.out)
-        waiting: list[Iterator[Any]] = []
         try:
-            elements = self._open(value)
+            if type(value) is list:
+                self.out.header(b"*", len(value))
+                written = self._flat(value)
+                if written == len(value):
+                    return
+                elements = iter(value[written:])
+            else:
+                elements = self._open(value)
+            waiting: list[Iterator[Any]] = []
             while True:
                 for element in elements:
                     if not self._plain(element) and not self._special(element):
@@ -125,6 +132,15 @@ class ReplyWriter:
         except BaseException:
             self.out.truncate(begun)
             raise
+
+    def _flat(self, values: list[Any]) -> int:
+        """Writes the elements of a list up to one that has elements itself; how many those were, mostly all."""
+        written = 0
+        for value in values:
+            if not self._plain(value) and not self._special(value):
+                break
+            written += 1
+        return written
 
     def _open(self, value: Any) -> Iterator[Any]:
         """Writes the header of a value with elements, if it has one, and gives the elements that follow."""
