@@ -62,22 +62,23 @@ def dogpile_miss(client: redis.Redis) -> Operation:
 
 
 async def cashews_hit(client: redis.asyncio.Redis) -> Operation:
-    cached = cashews_function(client)
+    # With its lock a hit would take three trips.
+    cached = cashews_function(client, lock=False)
     return lambda: cached(1)
 
 
 async def cashews_miss(client: redis.asyncio.Redis) -> Operation:
-    cached, numbers = cashews_function(client), itertools.count()
+    cached, numbers = cashews_function(client, lock=True), itertools.count()
     return lambda: cached(next(numbers))
 
 
-def cashews_function(client: redis.asyncio.Redis) -> Callable[[int], Awaitable[dict[str, Any]]]:
+def cashews_function(client: redis.asyncio.Redis, *, lock: bool) -> Callable[[int], Awaitable[dict[str, Any]]]:
     from cashews import Cache
 
     cache = Cache()
     cache.setup(url_of(client), suppress=False)
 
-    @cache(ttl=3600, key="user:{number}", lock=True)
+    @cache(ttl=3600, key="user:{number}", lock=lock)
     async def cached(number: int) -> dict[str, Any]:
         return await load_async()
 
@@ -87,24 +88,18 @@ def cashews_function(client: redis.asyncio.Redis) -> Callable[[int], Awaitable[d
 # Rate limits
 
 
-def limits_hit(strategy: str) -> Callable[[redis.Redis], Operation]:
+def limits_hit(strategy: str, *, with_stats: bool = True) -> Callable[[redis.Redis], Operation]:
     def made(client: redis.Redis) -> Operation:
         limiter, item = limits_limiter(client, strategy)
         name = users()
-        return lambda: limiter.hit(item, name())
+
+        def hit() -> Any:
+            user = name()
+            return limiter.hit(item, user), with_stats and limiter.get_window_stats(item, user)
+
+        return hit
 
     return made
-
-
-def limits_hit_and_stats(client: redis.Redis) -> Operation:
-    limiter, item = limits_limiter(client, "FixedWindowRateLimiter")
-    name = users()
-
-    def hit() -> Any:
-        user = name()
-        return limiter.hit(item, user), limiter.get_window_stats(item, user)
-
-    return hit
 
 
 def limits_limiter(client: redis.Redis, strategy: str) -> tuple[Any, Any]:
@@ -166,6 +161,17 @@ async def starsessions_read(client: redis.asyncio.Redis) -> Operation:
 
     async def read() -> Any:
         return json.loads(await store.read(session_id, 1800))
+
+    return read
+
+
+async def starsessions_rolling(client: redis.asyncio.Redis) -> Operation:
+    """A session's end is moved as the middleware does it: what was read is written."""
+    store, session_id = await starsessions_store(client)
+
+    async def read() -> Any:
+        data = json.loads(await store.read(session_id, 1800))
+        return await store.write(session_id, json.dumps(data).encode(), 1800, 1800)
 
     return read
 
