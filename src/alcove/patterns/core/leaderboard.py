@@ -11,7 +11,7 @@ import msgspec
 from alcove.patterns.core.codecs import Codec
 from alcove.patterns.core.errors import InvalidArgument, PatternError
 from alcove.patterns.core.keys import Id
-from alcove.patterns.core.scripts import Script
+from alcove.patterns.core.scripts import Script, words_of
 
 Score = int | float
 Policy = Literal["last", "best", "sum"]
@@ -21,8 +21,8 @@ Order = Literal["high", "low"]
 
 SUBMIT: Final = Script("leaderboard/submit", once=True, with_=["leaderboard/board"])
 REMOVE: Final = Script("leaderboard/remove", once=True, with_=["leaderboard/board"])
-PAGE: Final = Script("leaderboard/page", with_=["leaderboard/board"])
-STANDING: Final = Script("leaderboard/standing", with_=["leaderboard/board"])
+PAGE: Final = Script("leaderboard/page", with_=["whole", "leaderboard/board"])
+STANDING: Final = Script("leaderboard/standing", with_=["whole", "leaderboard/board"])
 
 DAY_MS: Final = 86_400_000
 # 1 January 1970 was a Thursday: weeks begin on Mondays, as ISO 8601 has them.
@@ -139,8 +139,9 @@ def player_of(member: bytes, ties: Ties) -> str:
 
 
 def rows_of(answer: list[Any], rules: Rules, codec: Codec[Any], current: str | None = None) -> list[Row]:
-    """The rows of a page: `start, players and scores above the first row's, [member, score ...], [data ...]`."""
-    start, better, better_scores, flat, data = answer
+    """The rows of a page: `start, players and scores above the first row's, member, score ... as one, [data ...]`."""
+    start, better, better_scores, whole, data = answer
+    flat = list(words_of(whole))
     members, scores = flat[::2], flat[1::2]
     rows: list[Row] = []
     rank = 0

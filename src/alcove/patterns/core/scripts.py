@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from hashlib import sha1
 from importlib.resources import files
@@ -53,6 +53,15 @@ class Script:
 
     def __repr__(self) -> str:
         return f"Script({self.name!r})"
+
+
+def words_of(whole: bytes) -> Iterator[bytes]:
+    """The texts that a script has made one of, by `whole` of `lua/whole.lua`."""
+    lengths, _, words = whole.partition(b"\n")
+    end = 0
+    for length in lengths.split():
+        begin, end = end, end + int(length)
+        yield words[begin:end]
 
 
 class Lanes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import secrets
 from base64 import urlsafe_b64encode
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from hashlib import blake2b, sha256
 from typing import Any, Final, TypeGuard
 
@@ -14,16 +14,16 @@ import msgspec
 from alcove.patterns.core.codecs import Codec
 from alcove.patterns.core.errors import InvalidArgument, PatternError
 from alcove.patterns.core.keys import Id, id_text
-from alcove.patterns.core.scripts import Script
+from alcove.patterns.core.scripts import Script, words_of
 
 CREATE: Final = Script("sessions/create", with_=["sessions/index"])
-GET: Final = Script("sessions/get", with_=["sessions/index"])
+GET: Final = Script("sessions/get", with_=["whole", "sessions/index"])
 EXPIRATION: Final = Script("sessions/expiration", with_=["sessions/index"])
 UPDATE: Final = Script("sessions/update", once=True, with_=["sessions/index"])
 ROTATE: Final = Script("sessions/rotate", with_=["sessions/index"])
 DESTROY: Final = Script("sessions/destroy", with_=["sessions/index"])
 REVOKE: Final = Script("sessions/revoke", once=True, with_=["sessions/index"])
-SHOW: Final = Script("sessions/show", with_=["sessions/index"])
+SHOW: Final = Script("sessions/show", with_=["whole", "sessions/index"])
 
 # An id is a tag and a secret of 192 bits; 96 bits tell users apart, whose sessions then have one hash tag.
 _SECRET_BYTES: Final = 24
@@ -144,15 +144,6 @@ def names_of(names: Iterable[str]) -> list[str]:
 def pairs_of(fields: Mapping[str, bytes]) -> list[str | bytes]:
     """Fields as a record has them."""
     return [word for name, value in fields.items() for word in (f".{name}", value)]
-
-
-def words_of(whole: bytes) -> Iterator[bytes]:
-    """The fields and values of a record: `whole` of `lua/sessions/index.lua`."""
-    lengths, _, words = whole.partition(b"\n")
-    end = 0
-    for length in lengths.split():
-        begin, end = end, end + int(length)
-        yield words[begin:end]
 
 
 def session_of(handle: str, left_ms: int, whole: bytes, codec: Codec[Any], session_id: str = "") -> Session:

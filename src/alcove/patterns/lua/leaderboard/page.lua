@@ -1,7 +1,8 @@
 -- Rows of a board.
 -- ARGV: order, ties, dense; first and last position, a player that the rows are around of ('' for none), 'data' if it
--- is wanted; the board. Around a player the positions are how many rows before and after. Answers false when the player is not there; else
--- {total, {first position, players above its score, scores above it, {member, score ...}, {data ...}}}.
+-- is wanted; the board. Around a player the positions are how many rows before and after.
+-- Answers false when the player is not there; else {total, {first position, players above its score, scores above it,
+-- member, score ... as one, {data ...}}}.
 local players, board, members, distinct = unpack(KEYS)
 local first, last, player, wanted = tonumber(ARGV[4]), tonumber(ARGV[5]), ARGV[6], ARGV[7]
 if player ~= '' then
@@ -15,7 +16,7 @@ end
 local rows = redis.call(high and 'ZREVRANGE' or 'ZRANGE', board, first, last, 'WITHSCORES')
 local total = redis.call('ZCARD', board)
 if #rows == 0 then
-  return {total, {first, 0, 0, rows, {}}}
+  return {total, {first, 0, 0, whole(rows), {}}}
 end
 local data = {}
 if wanted == 'data' then
@@ -25,4 +26,5 @@ if wanted == 'data' then
   end
   data = redis.call('HMGET', players, unpack(ids))
 end
-return {total, {first, better_than(board, rows[2]), dense and better_than(distinct, rows[2]) or 0, rows, data}}
+local scores = dense and better_than(distinct, rows[2]) or 0
+return {total, {first, better_than(board, rows[2]), scores, whole(rows), data}}

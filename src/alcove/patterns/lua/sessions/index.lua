@@ -58,15 +58,6 @@ local function extend(ending)
   return later
 end
 
-local function whole(fields)
-  -- A record as one text, which clients read faster: the lengths of its fields and values, and these after a newline.
-  local lengths = {}
-  for i, word in ipairs(fields) do
-    lengths[i] = #word
-  end
-  return table.concat(lengths, ' ') .. '\n' .. table.concat(fields)
-end
-
 local function is_another(version)
   return version ~= '' and version ~= redis.call('HGET', record, '#version')
 end
