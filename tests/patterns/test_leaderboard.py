@@ -40,6 +40,15 @@ def test_the_chapters_example(board: Any) -> None:
     assert board.get_total_players("g") == 2
 
 
+def test_ids_may_be_any_text(board: Any) -> None:
+    """Rows travel as one text with a line for each, unless an id has several."""
+    ids = ["ann", "two\nlines", "\n", "Zoë {b}:1"]
+    for score, player in enumerate(ids):
+        board.update_score("g", player, score)
+        assert [row.player_id for row in board.get_top_players("g")] == ids[score::-1]
+        assert shown([board.get_player_rank("g", player)]) == [(1, player, score)]
+
+
 def test_an_unknown_player_has_no_place(board: Any) -> None:
     board.update_score("g", "ann", 1)
     assert board.get_player_rank("g", "nobody") is None

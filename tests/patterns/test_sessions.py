@@ -259,7 +259,7 @@ def test_removing_fields(store: Any) -> None:
 
 
 def test_many_fields_and_odd_names(store: Any) -> None:
-    data = {"": 0, "#user": "mallory", "#version": 99, "snow ☃": 1, ".": 2} | {f"f{n}": n for n in range(2500)}
+    data = {"": 0, "#user": "mallory", "#version": 99, "snow ☃": 1, ".": 2, "\n": 3} | {f"f{n}": n for n in range(2500)}
     session_id = store.create("ann", data)
     session = store.get(session_id)
     assert session.data == data
@@ -273,6 +273,8 @@ def test_codecs(toolkit: Toolkit) -> None:
     store = toolkit.make("SessionStore", codec=MessagePack(), client_options={"decode_responses": True})
     session_id = store.create("ünï", {"raw": b"\x00\xff"})
     assert store.get(session_id).data == {"raw": b"\x00\xff"}
+    store.update(session_id, {"several lines": b"\n\xff\n"})
+    assert store.get(session_id).data == {"raw": b"\x00\xff", "several lines": b"\n\xff\n"}
     assert store.get(session_id).user_id == "ünï"
     with pytest.raises(CannotDecode):
         toolkit.make("SessionStore").get(session_id)

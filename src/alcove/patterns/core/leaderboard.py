@@ -141,7 +141,7 @@ def player_of(member: bytes, ties: Ties) -> str:
 def rows_of(answer: list[Any], rules: Rules, codec: Codec[Any], current: str | None = None) -> list[Row]:
     """The rows of a page: `start, players and scores above the first row's, member, score ... as one, [data ...]`."""
     start, better, better_scores, whole, data = answer
-    flat = list(words_of(whole))
+    flat = words_of(whole)
     members, scores = flat[::2], flat[1::2]
     rows: list[Row] = []
     rank = 0

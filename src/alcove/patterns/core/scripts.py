@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from functools import cache
 from hashlib import sha1
 from importlib.resources import files
@@ -55,13 +55,9 @@ class Script:
         return f"Script({self.name!r})"
 
 
-def words_of(whole: bytes) -> Iterator[bytes]:
-    """The texts that a script has made one of, by `whole` of `lua/whole.lua`."""
-    lengths, _, words = whole.partition(b"\n")
-    end = 0
-    for length in lengths.split():
-        begin, end = end, end + int(length)
-        yield words[begin:end]
+def words_of(whole: bytes | list[bytes]) -> list[bytes]:
+    """The texts that a script has made one of, by `lua/whole.lua`."""
+    return whole.split(b"\n") if isinstance(whole, bytes) else whole
 
 
 class Lanes:

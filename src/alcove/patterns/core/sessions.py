@@ -146,9 +146,11 @@ def pairs_of(fields: Mapping[str, bytes]) -> list[str | bytes]:
     return [word for name, value in fields.items() for word in (f".{name}", value)]
 
 
-def session_of(handle: str, left_ms: int, whole: bytes, codec: Codec[Any], session_id: str = "") -> Session:
+def session_of(
+    handle: str, left_ms: int, whole: bytes | list[bytes], codec: Codec[Any], session_id: str = ""
+) -> Session:
     """A session from what the scripts answer of it."""
-    words = words_of(whole)
+    words = iter(words_of(whole))
     record = dict(zip(words, words, strict=True))
     stored = {name[1:].decode(): value for name, value in record.items() if name.startswith(b".")}
     return Session(

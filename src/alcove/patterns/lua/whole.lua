@@ -1,8 +1,7 @@
 local function whole(words)
-  -- Texts as one, which clients read faster: their lengths, and after a newline they themselves.
-  local lengths = {}
-  for i, word in ipairs(words) do
-    lengths[i] = #word
+  -- Texts as one, a line for each, which clients read faster; as they are where one has several lines.
+  if #words == 0 or string.find(table.concat(words), '\n', 1, true) then
+    return words
   end
-  return table.concat(lengths, ' ') .. '\n' .. table.concat(words)
+  return table.concat(words, '\n')
 end
