@@ -417,7 +417,7 @@ def test_what_is_read_during_a_write_is_not_kept(toolkit: Toolkit) -> None:
 
 def test_a_writer_that_dies_blocks_nobody_for_long(toolkit: Toolkit) -> None:
     cache = steady(toolkit, ttl=100)
-    keys = [f"cache:{{0}}:{tail}" for tail in ("marks", "entry:k", "bell:k")]
+    keys = [f"cache:{{0}}:{tail}" for tail in ("marks", "clock", "entry:k", "bell:k")]
     from alcove.patterns.core.cache import WRITE
 
     toolkit.client.execute_command(*WRITE.by_text(keys, ["begin", int(5000 * toolkit.unit)]))

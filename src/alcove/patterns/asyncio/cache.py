@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import functools
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from redis.asyncio import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
+from alcove.patterns.asyncio.near import listen
 from alcove.patterns.asyncio.pattern import Pattern
 from alcove.patterns.asyncio.runtime import Event, Task, happened, monotonic, result_of, spawn
 from alcove.patterns.core.cache import (
@@ -34,7 +35,8 @@ from alcove.patterns.core.cache import (
 )
 from alcove.patterns.core.codecs import JSON, Codec, Compressed
 from alcove.patterns.core.errors import InvalidArgument
-from alcove.patterns.core.scripts import Word
+from alcove.patterns.core.near import Near, kept_of
+from alcove.patterns.core.scripts import Script, Word
 
 T = TypeVar("T")
 Loader = Callable[[], Awaitable[T] | T]
@@ -87,6 +89,13 @@ class Cache(Pattern):
     Values are written by `codec`, compressed above `compress_above` bytes; with `as_hash=True` they are mappings, and
     each of their fields is one of a hash, which `increment` can change. `shards` spreads the cache over a cluster.
 
+    With `near` the last so many entries that were read are kept in the process as well, encoded, and are served without
+    a trip while they are fresh and not to be loaded early. The server tells of every change over a connection of the
+    cache's own (one to each node of a cluster), from the first read on until `aclose`: what another process invalidates
+    is served no more when its message has arrived, usually in less than a millisecond; what this cache object does, it
+    sees when the call returns. While that connection is lost nothing is served in this way; if nobody notices, because
+    the network or the event loop stands still, for at most three seconds.
+
     When the server cannot be reached, or forgets everything, values are loaded and not stored (`fail_open=False`
     raises instead); an invalidation raises always. When the server's clock jumps, entries live longer or shorter;
     invalidations hold nevertheless.
@@ -108,6 +117,7 @@ class Cache(Pattern):
         compress_above: int | None = 1024,
         as_hash: bool = False,
         shards: int = 1,
+        near: int | None = None,
         fail_open: bool = True,
         namespace: str = "",
     ) -> None:
@@ -117,6 +127,7 @@ class Cache(Pattern):
         self.fail_open = fail_open
         self._fields = Fields(packed, as_hash)
         self._places = Places(namespace, name, shards)
+        self._near = Near(self._places.prefix, near) if near else None
         self._flights: dict[str, Flight] = {}
         self._refreshes: set[Task] = set()
 
@@ -195,18 +206,31 @@ class Cache(Pattern):
 
     async def _read(self, keys: list[str], token: str, lease: float) -> dict[str, Answer]:
         settings = self.settings
-        words: list[Word] = [
-            token,
-            round(lease * 1000),
-            settings.earliness(),
-            round(settings.ahead * settings.ttl * 1000),
-        ]
-        answers: dict[str, Answer] = {}
-        for shard, group in self._places.by_shard(keys).items():
-            names = [self._places.marks(shard), *map(self._places.entry, group)]
-            raw = await self._run(READ, names, [*words, "fields" if self._fields.as_hash else ""])
-            answers |= {key: answer_of(answer, self._fields) for key, answer in zip(group, raw, strict=True)}
+        times, ahead = settings.earliness() if lease else 0.0, settings.ahead * settings.ttl
+        answers = self._found_near(keys, times, ahead) if self._near is not None else {}
+        words: list[Word] = [token, round(lease * 1000), times, round(ahead * 1000)]
+        words.append("fields" if self._fields.as_hash else "")
+        for shard, group in self._places.by_shard(key for key in keys if key not in answers).items():
+            names = [*self._places.marks(shard), *map(self._places.entry, group)]
+            asked, numbers = monotonic(), self._near.numbers(group) if self._near is not None else ()
+            raw = await self._run(READ, names, words)
+            found = {key: answer_of(answer, self._fields) for key, answer in zip(group, raw, strict=True)}
+            if self._near is not None:
+                listen(self.client, self._near)
+                for key, answer, number in zip(group, raw, numbers, strict=True):
+                    if found[key].state == "fresh":
+                        self._near.keep(key, number, kept_of(answer, asked))
+            answers |= found
         return answers
+
+    def _found_near(self, keys: list[str], times: float, ahead: float) -> dict[str, Answer]:
+        assert self._near is not None
+        found = {}
+        for key in keys:
+            flat = self._near.get(key, times, ahead)
+            if flat is not None:
+                found[key] = Answer("fresh", self._fields.value(flat))
+        return found
 
     async def _until_loaded(self, key: str, wait_ms: int) -> None:
         """Waits until somebody else has loaded a key, or has had the time to: one here waits for all who ask here."""
@@ -269,7 +293,7 @@ class Cache(Pattern):
                 words: list[Word] = [token]
                 for key in group:
                     words += described[key]
-                stored = await self._run(STORE, self._places.pairs(group), words)
+                stored = await self._change(STORE, group, words)
                 held |= {key for key, is_stored in zip(group, stored, strict=True) if is_stored}
         except (RedisConnectionError, RedisTimeoutError):
             if not self.fail_open:
@@ -315,6 +339,11 @@ class Cache(Pattern):
         for task in list(self._refreshes):
             await task.join()
 
+    async def aclose(self) -> None:
+        """Ends the near-cache: from now on every read is a trip."""
+        if self._near is not None:
+            self._near.close()
+
     # Writing
 
     async def set(self, key: str, value: Any, *, ttl: float | None = None, tags: Tags = ()) -> None:
@@ -324,7 +353,7 @@ class Cache(Pattern):
             await self.invalidate(key)
             return
         self._flights.pop(checked_key(key), None)
-        await self._run(SET, self._places.pairs([key]), described)
+        await self._change(SET, [key], described)
 
     async def write_through(
         self, key: str, write: Loader[T], *, ttl: float | None = None, tags: Tags = (), at_most: float = 30.0
@@ -335,27 +364,26 @@ class Cache(Pattern):
         loads it. When the write raises or takes longer than `at_most` seconds, nothing is kept either. A reader who
         loads meanwhile gets what the store answers, and it is not kept.
         """
-        places = self._places.pairs([checked_key(key)])
-        value, stamp = await self._written(places, write, at_most)
+        value, stamp = await self._written(checked_key(key), write, at_most)
         try:
             described = self._described(value, ttl, tags, 0)
         except Exception:
-            await self._run(WRITE, places, ["abort", stamp])
+            await self._change(WRITE, [key], ["abort", stamp])
             raise
         self._flights.pop(key, None)
-        await self._run(WRITE, places, ["end", stamp, *described] if described else ["abort", stamp])
+        await self._change(WRITE, [key], ["end", stamp, *described] if described else ["abort", stamp])
         return value
 
-    async def _written(self, places: list[str], write: Loader[T], at_most: float) -> tuple[T, str]:
+    async def _written(self, key: str, write: Loader[T], at_most: float) -> tuple[T, str]:
         """What `write()` answers, and the stamp of the write, which is still going on. If it raises, it is over."""
-        stamp = (await self._run(WRITE, places, ["begin", round(at_most * 1000)])).decode()
+        stamp = (await self._change(WRITE, [key], ["begin", round(at_most * 1000)])).decode()
         is_written = False
         try:
             value: T = await result_of(write())
             is_written = True
         finally:
             if not is_written:
-                await self._run(WRITE, places, ["abort", stamp])
+                await self._change(WRITE, [key], ["abort", stamp])
         return value, stamp
 
     async def increment(self, key: str, field: str, by: int = 1) -> int | None:
@@ -372,17 +400,25 @@ class Cache(Pattern):
 
         Several may do so at the same time. When the write raises, nobody knows what the store has, and nothing is kept.
         """
-        _, stamp = await self._written(self._places.pairs([checked_key(key)]), write, at_most)
+        _, stamp = await self._written(checked_key(key), write, at_most)
         return await self._increment(key, field, by, stamp)
 
     async def _increment(self, key: str, field: str, by: int, stamp: str) -> int | None:
         if isinstance(by, bool) or not isinstance(by, int):
             raise InvalidArgument(f"a field is incremented by a whole number, not {by!r}")
-        places = self._places
-        keys = [*places.pairs([checked_key(key)]), places.calls(places.shard(key))]
+        calls = self._places.calls(self._places.shard(checked_key(key)))
         self._flights.pop(key, None)
-        sum_: int | None = await self._run(INCREMENT, keys, [field, by, stamp])
+        sum_: int | None = await self._change(INCREMENT, [key], [field, by, stamp], calls)
         return sum_
+
+    async def _change(self, script: Script, keys: list[str], words: Sequence[Word], *names: str) -> Any:
+        """Runs a script that changes entries of one shard; `names` are those of further keys that it has."""
+        try:
+            return await self._run(script, [*self._places.pairs(keys), *names], words)
+        finally:
+            # Behind it: what is read while it runs may be from before.
+            if self._near is not None:
+                self._near.drop(keys)
 
     # Invalidation
 
@@ -391,7 +427,7 @@ class Cache(Pattern):
         for key in map(checked_key, keys):
             self._flights.pop(key, None)
         for group in self._places.by_shard(keys).values():
-            await self._run(INVALIDATE, self._places.pairs(group), [""])
+            await self._change(INVALIDATE, group, [""])
 
     async def invalidate_tags(self, *tags: str) -> None:
         """Forgets the values of all keys that have one of these tags, however many there are."""
@@ -404,8 +440,12 @@ class Cache(Pattern):
 
     async def _invalidate_everywhere(self, words: list[Word]) -> None:
         self._flights.clear()
-        for shard in range(self._places.shards):
-            await self._run(INVALIDATE, [self._places.marks(shard)], words)
+        try:
+            for shard in range(self._places.shards):
+                await self._run(INVALIDATE, self._places.marks(shard), words)
+        finally:
+            if self._near is not None:
+                self._near.drop_all()
 
     # Decoration
 

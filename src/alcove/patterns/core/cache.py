@@ -99,7 +99,7 @@ class Answer(msgspec.Struct, frozen=True):
     state: State
     value: Any
     # How many milliseconds somebody else may take to load it, when the state is "wait".
-    wait_ms: int
+    wait_ms: int = 0
 
     @property
     def is_there(self) -> bool:
@@ -142,14 +142,14 @@ def new_token() -> str:
 
 def answer_of(raw: list[Any], fields: Fields) -> Answer:
     """An answer of the script `read`. What another codec has written is "unreadable"."""
-    state, flat, number = raw
+    state, flat, number = raw[:3]
     if flat is None:
         return Answer(state.decode(), MISSING, int(number) if state == b"wait" else 0)
     try:
-        return Answer(state.decode(), fields.value(flat), 0)
+        return Answer(state.decode(), fields.value(flat))
     except CannotDecode as error:
         log.warning("an entry of the cache is taken for missing: %s", error)
-        return Answer("unreadable", MISSING, 0)
+        return Answer("unreadable", MISSING)
 
 
 def checked_key(key: str) -> str:
@@ -182,13 +182,16 @@ class Places:
             raise InvalidArgument(f"shards are 1 to 1024, not {shards!r}")
         prefix = f"{name_text(namespace)}:" if namespace else ""
         self._prefix = prefix + name_text(name)
+        # What all keys of the cache begin with.
+        self.prefix = f"{self._prefix}:{{"
         self.shards = shards
 
     def shard(self, key: str) -> int:
         return crc32(key.encode()) % self.shards if self.shards > 1 else 0
 
-    def marks(self, shard: int) -> str:
-        return f"{self._prefix}:{{{shard}}}:marks"
+    def marks(self, shard: int) -> list[str]:
+        """What every script gets: the marks of a shard, and its clock."""
+        return [f"{self._prefix}:{{{shard}}}:marks", f"{self._prefix}:{{{shard}}}:clock"]
 
     def entry(self, key: str) -> str:
         return f"{self._prefix}:{{{self.shard(key)}}}:entry:{key}"
@@ -200,8 +203,8 @@ class Places:
         return f"{self._prefix}:{{{shard}}}:calls"
 
     def pairs(self, keys: Sequence[str]) -> list[str]:
-        """The marks of the keys' shard, and each entry with its bell."""
-        names = [self.marks(self.shard(keys[0]))]
+        """The marks and the clock of the keys' shard, and each entry with its bell."""
+        names = self.marks(self.shard(keys[0]))
         for key in keys:
             names += (self.entry(key), self.bell(key))
         return names

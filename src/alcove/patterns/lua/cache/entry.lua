@@ -1,4 +1,6 @@
--- What the cache's scripts share. KEYS[1] is the shard's `marks`: when which tag was invalidated, and the clock.
+-- What the cache's scripts share. KEYS[1] is the shard's `marks`: when which tag was invalidated, and everything, as
+-- `epoch`. They change with invalidations only, for near-caches forget all they have when they change. KEYS[2] is its
+-- `clock`: the last stamp, and as `longest` for how many ms an entry has lived at most.
 -- With each entry goes its bell, a list on which those wait who want what somebody else loads.
 --
 -- An entry is a hash:
@@ -10,7 +12,7 @@
 --   lease until begun waiting      whose turn it is to load it, how long, since when; and how many wait for it
 --   writers                         the write-throughs that go on, packed: {stamp, until when it is believed, whether
 --                                   another went on at the same time}
-local marks = KEYS[1]
+local marks, clock = KEYS[1], KEYS[2]
 local META = {'stamp', 'fresh', 'took', 'tags', 'lease', 'until', 'begun', 'waiting', 'writers'}
 local NO_NUMBER = {tags = true, lease = true, writers = true}
 local TAG = 't:'
@@ -24,20 +26,24 @@ local function mark_of(name)
   return mark and tonumber(mark)
 end
 
+local function longest_life()
+  return tonumber(redis.call('HGET', clock, 'longest') or 0)
+end
+
 -- A stamp later than all before it, whatever the clock does.
 local function tick()
   local time = redis.call('TIME')
   local stamp = time[1] * 1000000 + time[2]
-  local last = mark_of('clock')
+  local last = tonumber(redis.call('HGET', clock, 'stamp') or '')
   if last and last >= stamp then
     stamp = last + 1
   end
-  if not mark_of('epoch') then
+  if not last or not mark_of('epoch') then
     -- New, or evicted: what was marked is not known any more, so nothing from before holds.
     redis.call('ZADD', marks, text(stamp), 'epoch')
     stamp = stamp + 1
   end
-  redis.call('ZADD', marks, text(stamp), 'clock')
+  redis.call('HSET', clock, 'stamp', text(stamp))
   return stamp
 end
 
@@ -83,9 +89,14 @@ local function extend(key, ms)
   end
 end
 
--- Marks outlive what they concern.
+-- Marks outlive what they concern. They are seldom extended, as that is a change, too.
 local function keep_marks()
-  extend(marks, 2 * math.max(mark_of('longest') or 0, 3600000))
+  local least = math.max(longest_life(), 3600000)
+  for _, key in ipairs({marks, clock}) do
+    if redis.call('PTTL', key) < least then
+      redis.call('PEXPIRE', key, 2 * least)
+    end
+  end
 end
 
 -- Those who wait look again.
@@ -146,8 +157,8 @@ local function put(entry, bell, stamp, new)
   local life = new.fresh + new.stale
   redis.call('PEXPIRE', entry, life)
   -- Marks are kept for as long as there can be an entry that they concern.
-  if life > (mark_of('longest') or 0) then
-    redis.call('ZADD', marks, text(life), 'longest')
+  if life > longest_life() then
+    redis.call('HSET', clock, 'longest', text(life))
   end
   keep_marks()
   if waiting then

@@ -1,11 +1,11 @@
--- Adds to a whole number in an entry's field, if the entry is there. KEYS: marks, entry, its bell.
+-- Adds to a whole number in an entry's field, if the entry is there. KEYS: marks, clock, entry, its bell.
 -- ARGV: field, by how much, and the stamp of the write that it belongs to, or ''.
 -- Answers the sum, or false when it is not there. Loads that have begun before are not stored.
-local entry, field = KEYS[2], '.' .. ARGV[1]
+local entry, bell, field = KEYS[3], KEYS[4], '.' .. ARGV[1]
 local found = read(entry)
 if found.lease then
   redis.call('HDEL', entry, 'lease', 'until', 'begun', 'waiting')
-  wake(KEYS[3], found.waiting)
+  wake(bell, found.waiting)
 end
 local writers = writers_of(found)
 local is_believed = ARGV[3] == ''
@@ -19,7 +19,7 @@ end
 note_writers(entry, writers)
 if not is_believed then
   -- It took so long that others have loaded what may have it, or not.
-  forget(entry, KEYS[3])
+  forget(entry, bell)
   return false
 end
 if not found.stamp or not holds(found.stamp, cmsgpack.unpack(found.tags)) or redis.call('HEXISTS', entry, field) == 0 then

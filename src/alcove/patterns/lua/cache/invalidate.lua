@@ -1,5 +1,5 @@
--- Invalidates entries, everything with certain tags, or all of a shard. KEYS: marks, then each entry and its bell.
--- ARGV: 'all' or '', tags. Loads that have begun before are not stored.
+-- Invalidates entries, everything with certain tags, or all of a shard.
+-- KEYS: marks, clock, then each entry and its bell. ARGV: 'all' or '', tags. Loads that have begun before are not stored.
 local stamp = tick()
 if ARGV[1] == 'all' then
   redis.call('ZADD', marks, text(stamp), 'epoch')
@@ -7,15 +7,15 @@ end
 for i = 2, #ARGV do
   redis.call('ZADD', marks, text(stamp), TAG .. ARGV[i])
 end
-for i = 2, #KEYS, 2 do
+for i = 3, #KEYS, 2 do
   forget(KEYS[i], KEYS[i + 1])
 end
-local longest = mark_of('longest')
 keep_marks()
-if longest then
+local longest = longest_life()
+if #ARGV > 1 and longest > 0 then
   -- No entry is as old as these marks.
-  local epoch, clock = mark_of('epoch'), mark_of('clock')
-  redis.call('ZREMRANGEBYSCORE', marks, '(' .. text(longest), text(stamp - longest * 1000 - 60000000))
-  redis.call('ZADD', marks, text(epoch), 'epoch', text(clock), 'clock')
+  local epoch = mark_of('epoch')
+  redis.call('ZREMRANGEBYSCORE', marks, '-inf', text(stamp - longest * 1000 - 60000000))
+  redis.call('ZADD', marks, text(epoch), 'epoch')
 end
 return redis.status_reply('OK')

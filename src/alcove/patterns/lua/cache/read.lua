@@ -1,8 +1,9 @@
--- Reads entries, and says whose turn it is to load what is not there. KEYS: marks, entries.
+-- Reads entries, and says whose turn it is to load what is not there. KEYS: marks, clock, entries.
 -- ARGV: the caller's token, the ms of a lease or 0 to read only, how much earlier than its end a fresh entry is loaded
 -- anew: in times the last load took, and in ms; and whether values have fields.
 -- Answers for each entry {state, {name, value ...}, number}, the state being
---   fresh, stale    here it is;           early   here it is, and the caller is to load it anew, since `number`
+--   fresh           here it is, and is for `number` ms; behind that, how many ms its load took
+--   stale           here it is;           early   here it is, and the caller is to load it anew, since `number`
 --   load            the caller is to load it, since `number`;
 --   wait            somebody else does, for at most `number` ms;         miss   it is not there
 local token, lease, times, ahead, with_fields = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4]), ARGV[5]
@@ -35,11 +36,13 @@ local function answer(entry)
   local is_there = found.stamp and holds(found.stamp, cmsgpack.unpack(found.tags))
   if is_there then
     local left = found.fresh - now()
-    local state = left > 0 and 'fresh' or 'stale'
     if lease > 0 and not is_lent and left <= math.max(found.took * times, ahead) then
       return {'early', value_of(entry), lent(entry)}
     end
-    return {state, value_of(entry), 0}
+    if left > 0 then
+      return {'fresh', value_of(entry), left, found.took}
+    end
+    return {'stale', value_of(entry), 0}
   end
   if lease == 0 then
     return {'miss', false, 0}
@@ -52,7 +55,7 @@ local function answer(entry)
 end
 
 local answers = {}
-for i = 2, #KEYS do
-  answers[i - 1] = answer(KEYS[i])
+for i = 3, #KEYS do
+  answers[i - 2] = answer(KEYS[i])
 end
 return answers

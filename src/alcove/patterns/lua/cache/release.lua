@@ -1,7 +1,7 @@
--- Gives up the turn to load entries, so that somebody else may. KEYS: marks, then each entry and its bell.
+-- Gives up the turn to load entries, so that somebody else may. KEYS: marks, clock, then each entry and its bell.
 -- ARGV: the caller's token. Answers for each whether what was loaded holds: nothing was invalidated or written since.
 local held = {}
-for i = 2, #KEYS, 2 do
+for i = 3, #KEYS, 2 do
   local found = read(KEYS[i])
   held[#held + 1] = 0
   if found.lease == ARGV[1] then

@@ -1,8 +1,8 @@
 -- Stores what was loaded, unless it was invalidated or written since the load began, or is somebody else's to load.
--- KEYS: marks, then each entry and its bell. ARGV: the caller's token; for each entry what `described` reads.
+-- KEYS: marks, clock, then each entry and its bell. ARGV: the caller's token; for each entry what `described` reads.
 -- Answers for each whether it was stored.
 local stored, at = {}, 2
-for i = 2, #KEYS, 2 do
+for i = 3, #KEYS, 2 do
   local entry, bell, new = KEYS[i], KEYS[i + 1], nil
   new, at = described(at)
   local found = read(entry)

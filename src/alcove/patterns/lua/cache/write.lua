@@ -1,9 +1,9 @@
--- The steps of a write-through. KEYS: marks, entry, its bell.
+-- The steps of a write-through. KEYS: marks, clock, entry, its bell.
 -- ARGV: 'begin', and for how many ms it is believed: answers its stamp. Until it ends nobody else's value is stored.
 --       'end', the stamp, and what `described` reads: stores it, unless another write went on at the same time, or a
 --       tag was invalidated: then nothing is there. Answers whether it was stored.
 --       'abort', the stamp: nobody knows what the store has now, so nothing is there.
-local entry, step, bell = KEYS[2], ARGV[1], KEYS[3]
+local entry, step, bell = KEYS[3], ARGV[1], KEYS[4]
 local writers = writers_of(read(entry))
 if step == 'begin' then
   local stamp, is_crowded = tick(), #writers > 0
