@@ -10,6 +10,7 @@ from alcove.engine.arguments import Arguments
 from alcove.engine.conf_file import rewrite
 from alcove.engine.context import Context
 from alcove.engine.declaration import command, container
+from alcove.engine.digest import contents_digest, value_digest
 from alcove.engine.glob import matches
 from alcove.engine.keyspace import Database
 from alcove.engine.services import GATE_BUSY, GATE_LOADING
@@ -27,7 +28,7 @@ from alcove.errors import (
     unknown_subcommand,
 )
 from alcove.numeric import parse_float, parse_int
-from alcove.values import NO_REPLY, OK, BigNumber, Members, Push, Verbatim
+from alcove.values import NO_REPLY, OK, BigNumber, Members, Push, Status, Verbatim
 
 log = logging.getLogger(__name__)
 
@@ -284,6 +285,20 @@ def debug_log(ctx: Context, arguments: Arguments) -> object:
     return OK
 
 
+def debug_digest(ctx: Context, arguments: Arguments) -> object:
+    """One digest of all databases: two engines with the same contents have the same."""
+    return Status(contents_digest(ctx.engine.space.databases))
+
+
+def debug_digest_value(ctx: Context, arguments: Arguments) -> object:
+    """The digest of each key's value; zeros where there is none."""
+    found = []
+    while arguments:
+        entry = ctx.keys.find(arguments.take())
+        found.append(Status(b"0" * 40 if entry is None else value_digest(entry).hex().encode()))
+    return found
+
+
 DEBUG_HANDLERS: dict[bytes, Callable[[Context, Arguments], object]] = {
     b"SLEEP": debug_sleep,
     b"SET-ACTIVE-EXPIRE": debug_set_active_expire,
@@ -292,4 +307,6 @@ DEBUG_HANDLERS: dict[bytes, Callable[[Context, Arguments], object]] = {
     b"STRINGMATCH-LEN": debug_stringmatch_len,
     b"PROTOCOL": debug_protocol,
     b"LOG": debug_log,
+    b"DIGEST": debug_digest,
+    b"DIGEST-VALUE": debug_digest_value,
 }
