@@ -43,10 +43,10 @@ SECTIONS: dict[str, Callable[[bool], Section]] = {
 PREFACE = """\
 # Performance
 
-Alcove beside redis-server, valkey-server, redis-py and fakeredis, all in one run on one machine. This page is written
-by `make bench ARGS="--markdown docs/performance.md"` and holds only what that run measured. Absolute figures are those
-of the machine; the ratios travel better, as each compares what ran in turns on the same processor. Below each group of
-tables stand the aims, met or missed."""
+Alcove beside redis-server, valkey-server, redis-py and fakeredis, and its toolkit beside the libraries nearest to it,
+all in one run on one machine. This page is written by `make bench ARGS="--markdown docs/performance.md"` and holds only
+what that run measured. Absolute figures are those of the machine; the ratios travel better, as each compares what ran
+in turns on the same processor. Below each group of tables stand the aims, met or missed."""
 
 
 def main(arguments: list[str]) -> int:

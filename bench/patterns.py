@@ -41,7 +41,7 @@ all. Where a row says "beside", the peer does less. The peer's jobs are worked o
 # How often an operation is done to count its trips, before which it is done as often, to be known to the server.
 COUNTED = 20
 # How often it is done before it is the next one's turn: so that all are disturbed alike by what else the machine does.
-AT_ONCE = 5
+AT_ONCE = 20
 PLAYERS = 1000
 
 
@@ -235,7 +235,7 @@ CASES = [
 
 def run(quick: bool) -> Section:
     """All operations, each in turns with its peer's."""
-    turns = 50 if quick else 600
+    turns = 15 if quick else 200
     results: dict[str, Results] = {}
     server_only = [peer for peer in installed() if peer.name == REDIS]
     with running(server_only) as (server,), on_load_processor():
