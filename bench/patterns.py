@@ -22,6 +22,7 @@ from redis.connection import AbstractConnection
 import alcove
 import alcove.asyncio
 from alcove import patterns
+from alcove.patterns.core.limits import Algorithm
 from bench import patterns_peers as peers
 from bench.patterns_peers import LIMIT, VALUE, Operation, load, load_async, users
 from bench.peers import REDIS, Server, installed, on_load_processor, running
@@ -141,7 +142,7 @@ def get_top_players(client: redis.Redis) -> Operation:
     return lambda: made.get_top_players("chess", 10)
 
 
-def hit(algorithm: str, *, once: bool = True) -> Callable[[redis.Redis], Operation]:
+def hit(algorithm: Algorithm, *, once: bool = True) -> Callable[[redis.Redis], Operation]:
     def made(client: redis.Redis) -> Operation:
         limiter = patterns.RateLimiter(client, limit=LIMIT, window=3600, algorithm=algorithm, once=once)
         name = users()
