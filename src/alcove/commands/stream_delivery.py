@@ -43,17 +43,22 @@ def preserve_stream(ctx: Context, key: bytes) -> None:
             ctx.keys.preserve(entry)
 
 
+def wall_ms(ctx: Context) -> int:
+    """The time, also while data is loaded, when `now_ms` stands at 0 so that nothing expires."""
+    return ctx.now_ms or ctx.engine.now_us // 1000
+
+
 def consumer_of(ctx: Context, key: bytes, group: Group, name: bytes) -> Consumer:
     """The consumer that speaks, created if it is new."""
     consumer = group.consumer(name)
     if consumer is None:
         consumer = create_consumer(ctx, key, group, name)
-    consumer.seen_ms = ctx.keys.space.now_ms
+    consumer.seen_ms = wall_ms(ctx)
     return consumer
 
 
 def create_consumer(ctx: Context, key: bytes, group: Group, name: bytes) -> Consumer:
-    consumer = group.create_consumer(name, ctx.now_ms)
+    consumer = group.create_consumer(name, wall_ms(ctx))
     ctx.record(b"XGROUP", b"CREATECONSUMER", key, group.name, name)
     ctx.keys.noted(key, events.STREAM, b"xgroup-createconsumer")
     return consumer

@@ -22,6 +22,7 @@ from alcove.commands.stream_delivery import (
     group_to_change,
     record_position,
     walk,
+    wall_ms,
 )
 from alcove.engine import events
 from alcove.engine.arguments import Arguments
@@ -372,7 +373,7 @@ def xclaim(ctx: Context, key: bytes, name: bytes, consumer_name: bytes, min_idle
     if stream is None or group is None:
         raise CommandError(no_group(key, name))
     min_idle_ms = max(parse_int(min_idle, bad_min_idle("XCLAIM")), 0)
-    ids, claim = parse_claim(arguments, ctx.now_ms)
+    ids, claim = parse_claim(arguments, wall_ms(ctx))
     moved = claim.last_id > group.last_id
     if moved:
         group.last_id = claim.last_id
@@ -426,7 +427,7 @@ def parse_claim(arguments: Sequence[bytes], now_ms: int) -> tuple[list[bytes], C
 def finish(ctx: Context, key: bytes, deliveries: Deliveries, consumer: Consumer, claimed: int, changes: int) -> None:
     """Records what XCLAIM or XAUTOCLAIM did."""
     if claimed:
-        consumer.active_ms = ctx.now_ms
+        consumer.active_ms = wall_ms(ctx)
     deliveries.record()
     if changes:
         ctx.keys.noted(key, 0, b"", changes)
