@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import socket
 import subprocess
@@ -156,9 +157,13 @@ class Servers:
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports nobody listens on; nor, for the nodes of a cluster, on those 10,000 above."""
+    """Ports nobody listens on; nor, for the nodes of a cluster, on those 10,000 above.
+
+    Each run of the tests begins its search elsewhere, so that two at a time do not take the same ones.
+    """
     found: list[int] = []
-    for port in range(21000, 31000):
+    first = 12000 + os.getpid() % 1000 * 10
+    for port in range(first, first + 1000):
         if all(is_free(number) for number in (port, port + 10000)):
             found.append(port)
             if len(found) == count:
