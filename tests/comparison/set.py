@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from alcove.errors import CommandError
+from alcove.values import Members
 from tests.comparison.machine import KEYS, NAMES_ALONE, Known
 
 MEMBERS = [b"a", b"b", b"c", b"d", b"1", b"2", b"3", b"-1", b"70000", b"9223372036854775807", b"9223372036854775808"]
@@ -80,7 +81,7 @@ def draw(chance: random.Random) -> list[bytes]:
 
 def mirror(argv: list[bytes], theirs: Any) -> list[bytes]:
     """What SPOP took there is removed here."""
-    if argv[0] != b"SPOP" or type(theirs) not in (bytes, list) or theirs == []:
+    if argv[0] != b"SPOP" or type(theirs) not in (bytes, list, Members) or theirs == []:
         return argv
     return [b"SREM", argv[1], *([theirs] if isinstance(theirs, bytes) else theirs)]
 
