@@ -38,7 +38,7 @@ class NotificationService:
         >>> notification = await service.notify_by_role("admin", {"text": "somebody has won"})
         >>> await service.unread_count("ann", roles=["admin"])
         2
-        >>> [one.data["text"] for one in await service.inbox("ann", roles=["admin"])]
+        >>> sorted(one.data["text"] for one in await service.inbox("ann", roles=["admin"]))
         ['somebody has won', 'you have won']
 
     What is for everybody or for a role is stored once, and put together with a user's own when that reads. There are

@@ -39,7 +39,7 @@ class NotificationService:
         >>> notification = service.notify_by_role("admin", {"text": "somebody has won"})
         >>> service.unread_count("ann", roles=["admin"])
         2
-        >>> [one.data["text"] for one in service.inbox("ann", roles=["admin"])]
+        >>> sorted(one.data["text"] for one in service.inbox("ann", roles=["admin"]))
         ['somebody has won', 'you have won']
 
     What is for everybody or for a role is stored once, and put together with a user's own when that reads. There are
