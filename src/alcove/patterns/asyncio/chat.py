@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import logging
 import secrets
-from collections.abc import AsyncIterator
 from typing import Any
 
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from alcove.patterns.asyncio.feeds import Feeds, Subscription
+from alcove.patterns.asyncio.feeds import Feeds, Hearing, Subscription
 from alcove.patterns.asyncio.runtime import Task, sleep, spawn
 from alcove.patterns.core.chat import ChatMessage, checked_text, checked_user, message_of, users_of
 from alcove.patterns.core.codecs import JSON, Codec
 from alcove.patterns.core.errors import InvalidArgument
-from alcove.patterns.core.feeds import PRESENT, Closed, Entry, Overflow
+from alcove.patterns.core.feeds import PRESENT, Entry, Overflow
 from alcove.patterns.core.keys import Id
 
 log = logging.getLogger("alcove.patterns")
@@ -95,7 +94,7 @@ class ChatRoom:
         return await self._feeds._run(PRESENT, [self._present], [what, seat, round(self.lease * 1000)])
 
 
-class Seat:
+class Seat(Hearing[ChatMessage]):
     """A place in a room: messages as they come, by `get` or by iteration, until it is closed."""
 
     def __init__(self, room: ChatRoom, subscription: Subscription, user: str | None) -> None:
@@ -124,16 +123,6 @@ class Seat:
         entry: Entry | None = await self._subscription.get(timeout)
         return None if entry is None else message_of(entry)
 
-    async def __aiter__(self) -> AsyncIterator[ChatMessage]:
-        """Messages until this is closed."""
-        while True:
-            try:
-                message = await self.get()
-            except Closed:
-                return
-            if message is not None:
-                yield message
-
     async def take(self) -> None:
         if self.user is not None:
             await self.room.presence("enter", self._seat)
@@ -156,9 +145,3 @@ class Seat:
         await self._subscription.aclose()
         if renewal is not None:
             await self.room.presence("leave", self._seat)
-
-    async def __aenter__(self) -> Seat:
-        return self
-
-    async def __aexit__(self, *error: object) -> None:
-        await self.aclose()

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import AsyncIterator, Iterable
-from typing import Any
+from typing import Any, Generic, Self, TypeVar
 
 from redis.asyncio import Redis
 
@@ -26,6 +27,8 @@ from alcove.patterns.core.feeds import (
 )
 from alcove.patterns.core.keys import Id
 from alcove.patterns.core.scripts import Word
+
+T = TypeVar("T")
 
 # For how long it is remembered that a message was posted under an id of the caller's, in seconds.
 REMEMBERED_S = 600
@@ -125,7 +128,35 @@ class Feeds(Pattern):
         return Subscription(self, listener, feeds, known, behind)
 
 
-class Subscription:
+class Hearing(ABC, Generic[T]):
+    """What is heard, to be taken by `get` or by iteration until it is closed."""
+
+    @abstractmethod
+    async def get(self, timeout: float | None = None) -> T | None:
+        """The next message; None after `timeout` seconds. Raises `SlowListener` or `Closed` when there is no more."""
+
+    @abstractmethod
+    async def aclose(self) -> None:
+        """Listens no longer."""
+
+    async def __aiter__(self) -> AsyncIterator[T]:
+        """Messages until this is closed."""
+        while True:
+            try:
+                message = await self.get()
+            except Closed:
+                return
+            if message is not None:
+                yield message
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        await self.aclose()
+
+
+class Subscription(Hearing[Entry]):
     """Messages of some feeds, as they come: in each feed's order, without a gap and none twice.
 
     To be taken by `get` or by iteration. When the connection was lost, or this was too slow and may catch up, what was
@@ -188,21 +219,5 @@ class Subscription:
         self.places[entry.feed] = entry.id
         return entry
 
-    async def __aiter__(self) -> AsyncIterator[Entry]:
-        """Messages until this is closed."""
-        while True:
-            try:
-                entry = await self.get()
-            except Closed:
-                return
-            if entry is not None:
-                yield entry
-
     async def aclose(self) -> None:
         await self._listener.aclose()
-
-    async def __aenter__(self) -> Subscription:
-        return self
-
-    async def __aexit__(self, *error: object) -> None:
-        await self.aclose()

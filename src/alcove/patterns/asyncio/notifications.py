@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 from redis.asyncio import Redis
 
-from alcove.patterns.asyncio.feeds import Feeds, Subscription
+from alcove.patterns.asyncio.feeds import Feeds, Hearing, Subscription
 from alcove.patterns.core.codecs import JSON, Codec
-from alcove.patterns.core.feeds import Closed, Overflow, order
+from alcove.patterns.core.feeds import Overflow, order
 from alcove.patterns.core.keys import Id
 from alcove.patterns.core.notifications import (
     EVERYBODY,
@@ -138,7 +138,7 @@ class NotificationService:
         return Notifications(self, user_id, marks, subscription)
 
 
-class Notifications:
+class Notifications(Hearing[Notification]):
     """Notifications of a user as they come, by `get` or by iteration, until this is closed."""
 
     def __init__(self, service: NotificationService, user_id: Id, marks: ReadMarks, subscription: Subscription) -> None:
@@ -160,21 +160,5 @@ class Notifications:
         """Acknowledges notifications: they do not come again."""
         await self.service.mark_read(self.user_id, *notifications)
 
-    async def __aiter__(self) -> AsyncIterator[Notification]:
-        """Notifications until this is closed."""
-        while True:
-            try:
-                notification = await self.get()
-            except Closed:
-                return
-            if notification is not None:
-                yield notification
-
     async def aclose(self) -> None:
         await self._subscription.aclose()
-
-    async def __aenter__(self) -> Notifications:
-        return self
-
-    async def __aexit__(self, *error: object) -> None:
-        await self.aclose()

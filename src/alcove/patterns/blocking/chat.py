@@ -5,18 +5,17 @@ from __future__ import annotations
 
 import logging
 import secrets
-from collections.abc import Iterator
 from typing import Any
 
 from redis import Redis
 from redis.exceptions import RedisError
 
-from alcove.patterns.blocking.feeds import Feeds, Subscription
+from alcove.patterns.blocking.feeds import Feeds, Hearing, Subscription
 from alcove.patterns.blocking.runtime import Task, sleep, spawn
 from alcove.patterns.core.chat import ChatMessage, checked_text, checked_user, message_of, users_of
 from alcove.patterns.core.codecs import JSON, Codec
 from alcove.patterns.core.errors import InvalidArgument
-from alcove.patterns.core.feeds import PRESENT, Closed, Entry, Overflow
+from alcove.patterns.core.feeds import PRESENT, Entry, Overflow
 from alcove.patterns.core.keys import Id
 
 log = logging.getLogger("alcove.patterns")
@@ -96,7 +95,7 @@ class ChatRoom:
         return self._feeds._run(PRESENT, [self._present], [what, seat, round(self.lease * 1000)])
 
 
-class Seat:
+class Seat(Hearing[ChatMessage]):
     """A place in a room: messages as they come, by `get` or by iteration, until it is closed."""
 
     def __init__(self, room: ChatRoom, subscription: Subscription, user: str | None) -> None:
@@ -125,16 +124,6 @@ class Seat:
         entry: Entry | None = self._subscription.get(timeout)
         return None if entry is None else message_of(entry)
 
-    def __iter__(self) -> Iterator[ChatMessage]:
-        """Messages until this is closed."""
-        while True:
-            try:
-                message = self.get()
-            except Closed:
-                return
-            if message is not None:
-                yield message
-
     def take(self) -> None:
         if self.user is not None:
             self.room.presence("enter", self._seat)
@@ -157,9 +146,3 @@ class Seat:
         self._subscription.close()
         if renewal is not None:
             self.room.presence("leave", self._seat)
-
-    def __enter__(self) -> Seat:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self.close()

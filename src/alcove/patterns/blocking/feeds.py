@@ -3,9 +3,10 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, Generic, Self, TypeVar
 
 from redis import Redis
 
@@ -27,6 +28,8 @@ from alcove.patterns.core.feeds import (
 )
 from alcove.patterns.core.keys import Id
 from alcove.patterns.core.scripts import Word
+
+T = TypeVar("T")
 
 # For how long it is remembered that a message was posted under an id of the caller's, in seconds.
 REMEMBERED_S = 600
@@ -126,7 +129,35 @@ class Feeds(Pattern):
         return Subscription(self, listener, feeds, known, behind)
 
 
-class Subscription:
+class Hearing(ABC, Generic[T]):
+    """What is heard, to be taken by `get` or by iteration until it is closed."""
+
+    @abstractmethod
+    def get(self, timeout: float | None = None) -> T | None:
+        """The next message; None after `timeout` seconds. Raises `SlowListener` or `Closed` when there is no more."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Listens no longer."""
+
+    def __iter__(self) -> Iterator[T]:
+        """Messages until this is closed."""
+        while True:
+            try:
+                message = self.get()
+            except Closed:
+                return
+            if message is not None:
+                yield message
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+
+class Subscription(Hearing[Entry]):
     """Messages of some feeds, as they come: in each feed's order, without a gap and none twice.
 
     To be taken by `get` or by iteration. When the connection was lost, or this was too slow and may catch up, what was
@@ -189,21 +220,5 @@ class Subscription:
         self.places[entry.feed] = entry.id
         return entry
 
-    def __iter__(self) -> Iterator[Entry]:
-        """Messages until this is closed."""
-        while True:
-            try:
-                entry = self.get()
-            except Closed:
-                return
-            if entry is not None:
-                yield entry
-
     def close(self) -> None:
         self._listener.close()
-
-    def __enter__(self) -> Subscription:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self.close()

@@ -3,14 +3,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any
 
 from redis import Redis
 
-from alcove.patterns.blocking.feeds import Feeds, Subscription
+from alcove.patterns.blocking.feeds import Feeds, Hearing, Subscription
 from alcove.patterns.core.codecs import JSON, Codec
-from alcove.patterns.core.feeds import Closed, Overflow, order
+from alcove.patterns.core.feeds import Overflow, order
 from alcove.patterns.core.keys import Id
 from alcove.patterns.core.notifications import (
     EVERYBODY,
@@ -137,7 +137,7 @@ class NotificationService:
         return Notifications(self, user_id, marks, subscription)
 
 
-class Notifications:
+class Notifications(Hearing[Notification]):
     """Notifications of a user as they come, by `get` or by iteration, until this is closed."""
 
     def __init__(self, service: NotificationService, user_id: Id, marks: ReadMarks, subscription: Subscription) -> None:
@@ -159,21 +159,5 @@ class Notifications:
         """Acknowledges notifications: they do not come again."""
         self.service.mark_read(self.user_id, *notifications)
 
-    def __iter__(self) -> Iterator[Notification]:
-        """Notifications until this is closed."""
-        while True:
-            try:
-                notification = self.get()
-            except Closed:
-                return
-            if notification is not None:
-                yield notification
-
     def close(self) -> None:
         self._subscription.close()
-
-    def __enter__(self) -> Notifications:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self.close()
