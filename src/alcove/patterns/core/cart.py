@@ -10,6 +10,7 @@ import msgspec
 
 from alcove.patterns.core.codecs import Codec
 from alcove.patterns.core.errors import InvalidArgument, PatternError
+from alcove.patterns.core.keys import plain_text
 from alcove.patterns.core.scripts import Script, Word
 
 READ: Final = Script("cart/read", with_=["cart/cart"])
@@ -130,9 +131,7 @@ def checked_quantity(quantity: Any, least: int) -> int:
 
 def product_text(product: Any) -> str:
     """A product's id as a cart has it. Raises `InvalidArgument`."""
-    if isinstance(product, bool) or not isinstance(product, str | int) or not str(product):
-        raise InvalidArgument(f"a product's id is text or a whole number, and not empty: {product!r}")
-    return str(product)
+    return plain_text(product, "a product's id")
 
 
 def product_words(product: Any, digits: int, codec: Codec[Any]) -> tuple[str, int, bytes]:

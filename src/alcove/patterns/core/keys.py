@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 from alcove.patterns.core.errors import InvalidArgument
 
@@ -36,6 +37,13 @@ def id_text(value: Id) -> str:
 
 def _escaped(found: re.Match[str]) -> str:
     return "".join(f"%{byte:02X}" for byte in found[0].encode())
+
+
+def plain_text(value: Any, what: str) -> str:
+    """An id that stands as it is, in a field or a member. Raises `InvalidArgument` for an empty one, or none."""
+    if isinstance(value, bool) or not isinstance(value, str | int) or not str(value):
+        raise InvalidArgument(f"{what} is text or a whole number, and not empty: {value!r}")
+    return str(value)
 
 
 def name_text(value: str) -> str:

@@ -10,7 +10,7 @@ import msgspec
 
 from alcove.patterns.core.codecs import Codec
 from alcove.patterns.core.errors import InvalidArgument, PatternError
-from alcove.patterns.core.keys import Id
+from alcove.patterns.core.keys import Id, plain_text
 from alcove.patterns.core.scripts import Script, words_of
 
 Score = int | float
@@ -175,6 +175,4 @@ def percentile_of(at_or_below: int, total: int) -> float:
 
 def player_text(player: Id) -> str:
     """A player's id as the boards have it. Raises `InvalidArgument` for an empty one."""
-    if isinstance(player, bool) or not isinstance(player, str | int) or not str(player):
-        raise InvalidArgument(f"a player's id is text or a whole number, and not empty: {player!r}")
-    return str(player)
+    return plain_text(player, "a player's id")
