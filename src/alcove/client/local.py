@@ -210,14 +210,7 @@ def engine_in(path: str, fsync: str | None, config: Mapping[str, object] | None,
         load_options(settings, {"appendfsync": fsync or "everysec", **(config or {})})
         settings.put(Settings.dir, folder)
         engine = Engine(settings, clock)
-        durability = Durability(engine)
-        try:
-            durability.take_folder()
-            with engine.lock:
-                durability.load_now()
-        except BaseException:
-            engine.close()
-            raise
+        Durability(engine).open_folder()
         _in_folders[folder] = engine
         return engine
 

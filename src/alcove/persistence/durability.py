@@ -213,6 +213,16 @@ class Durability:
         self._lock = FolderLock(self.engine.config.dir)
         self._open.append(self._lock)
 
+    def open_folder(self) -> None:
+        """Takes the folder and loads what is there. An engine that cannot is closed, and the reason raised."""
+        try:
+            self.take_folder()
+            with self.engine.lock:
+                self.load_now()
+        except BaseException:
+            self.engine.close()
+            raise
+
     def load_now(self) -> None:
         """Loads the data while everybody waits. Raises `CannotLoad`. The engine's lock is held."""
         self._finish(self._loading())

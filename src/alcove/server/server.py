@@ -264,13 +264,7 @@ def keep_as_configured(engine: Engine) -> None:
     durability = Durability(engine)
     config = engine.config
     if config.appendonly or config.save or "dir" in config.stated:
-        try:
-            durability.take_folder()
-            with engine.lock:
-                durability.load_now()
-        except BaseException:
-            engine.close()
-            raise
+        durability.open_folder()
 
 
 def serve(
