@@ -220,6 +220,7 @@ def test_forks() -> None:
             assert (kind, error) == ("raised", redis.ConnectionError)
             assert text == "this engine was opened before fork(); open it again in the child"
         assert in_child(client.close) == ("returned", None)
+        assert in_child(client.engine.close) == ("returned", None)
         assert in_child(lambda: alcove.open().set("a", 2, ex=1000)) == ("returned", True)
     finally:
         release.set()

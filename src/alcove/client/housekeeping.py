@@ -59,6 +59,7 @@ def _after_fork() -> None:
     global _keeping  # noqa: PLW0603
     _keeping = threading.Lock()
     for engine in list(_kept):
+        engine.lock.renew()
         engine.closed = _FORKED
 
 

@@ -40,6 +40,11 @@ class EngineLock:
         self._holder = 0
         self._mutex.release()
 
+    def renew(self) -> None:
+        """In the child of a fork: whoever held it is not there to release it."""
+        self._mutex = threading.Lock()
+        self._holder = 0
+
     def __enter__(self) -> None:
         self.acquire()
 

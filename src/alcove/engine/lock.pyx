@@ -47,6 +47,15 @@ cdef class EngineLock:
         PyThread_release_lock(self._mutex)
         return 0
 
+    def renew(self):
+        """In the child of a fork: whoever held it is not there to release it."""
+        cdef PyThread_type_lock mutex = PyThread_allocate_lock()
+        if mutex == NULL:
+            raise MemoryError
+        # The old one is left as it is: freeing a lock that is held is undefined.
+        self._mutex = mutex
+        self._holder = 0
+
     def __enter__(self):
         self.acquire()
 
