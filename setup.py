@@ -65,6 +65,7 @@ COMPILED = [
     "alcove.engine.snapshot",
     "alcove.engine.table",
     "alcove.engine.tracking",
+    "alcove.engine.waits",
     "alcove.integers",
     "alcove.numeric",
     "alcove.persistence.journal",

@@ -71,7 +71,7 @@ def test_replay_gives_the_same_contents(family: str, seed: int) -> None:
         engine.execute(session, module.generate(chance))
         if session.blocked:
             engine.enter()
-            engine.unblock(session, with_error=False)
+            engine.waits.unblock(session, with_error=False)
             engine.leave()
         if chance.random() < 0.05:
             clock.advance(chance.random())

@@ -67,7 +67,7 @@ class Bench:
         while self.session.blocked:
             self.engine.enter()
             if self.session.wait is not None:
-                self.engine.unblock(self.session, False)
+                self.engine.waits.unblock(self.session, False)
             self.engine.tick()
             self.engine.leave()
         return reply

@@ -298,7 +298,7 @@ def client_unblock(ctx: Context, client_id: bytes, *reason: bytes) -> int:
     if word not in (b"TIMEOUT", b"ERROR") or len(reason) > 1:
         raise CommandError(UNBLOCK_REASON)
     session = ctx.engine.sessions.get(parse_int(client_id))
-    return int(session is not None and ctx.engine.unblock(session, word == b"ERROR"))
+    return int(session is not None and ctx.engine.waits.unblock(session, word == b"ERROR"))
 
 
 @command("CLIENT INFO", flags=PLAIN, since="6.2.0", complexity="O(1)", tips="nondeterministic_output")

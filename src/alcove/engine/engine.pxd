@@ -10,6 +10,7 @@ from alcove.engine.lock cimport EngineLock
 from alcove.engine.notifications cimport Notifications
 from alcove.engine.session cimport Session
 from alcove.engine.tracking cimport Tracking
+from alcove.engine.waits cimport Waits
 
 cdef object _CommandError, _Push, _Replies, _Wait
 cdef int IN_MULTI, MONITOR, MUTED, NO_TOUCH, SUBSCRIBER, UNAUTHENTICATED
@@ -26,6 +27,7 @@ cdef class Engine:
     cdef readonly Channels channels
     cdef readonly Notifications notifications
     cdef readonly Tracking tracking
+    cdef readonly Waits waits
     cdef readonly object monitors, slowlog, latency
     cdef readonly Eviction eviction
     cdef readonly bint out_of_memory, reads_touch
@@ -47,9 +49,6 @@ cdef class Engine:
     cdef bint _unseen
     cdef long long _look_us, _due_us, _slice_ends_us
     cdef list _departed
-    cdef list _deadlines
-    cdef long long _deadline_number
-    cdef object _sliced
     cdef object __weakref__
 
     cpdef object execute(self, Session session, list argv)

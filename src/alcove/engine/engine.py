@@ -9,15 +9,14 @@ was removed, a millisecond at a time.
 
 from __future__ import annotations
 
-import heapq
 import logging
 import os
 import time
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Generator
 from typing import Any
 
-from alcove.engine.blocking import NOT_READY, PARKED, Wait
+from alcove.engine.blocking import PARKED, Wait
 from alcove.engine.channels import Channels
 from alcove.engine.clock import Clock
 from alcove.engine.config import Config
@@ -39,7 +38,7 @@ from alcove.engine.declaration import (
     Registry,
 )
 from alcove.engine.eviction import Eviction
-from alcove.engine.keyspace import NEVER_MS, Database, Keyspace
+from alcove.engine.keyspace import NEVER_MS, Keyspace
 from alcove.engine.latency import LatencyMonitor
 from alcove.engine.lock import EngineLock
 from alcove.engine.monitors import MAY_REPLICATE, Monitors
@@ -59,13 +58,12 @@ from alcove.engine.services import (
 from alcove.engine.session import IN_MULTI, MONITOR, MUTED, NO_TOUCH, SUBSCRIBER, UNAUTHENTICATED, Session, do_nothing
 from alcove.engine.slowlog import SlowLog
 from alcove.engine.tracking import Tracking
+from alcove.engine.waits import Waits
 from alcove.errors import (
     EXEC_ABORT,
-    INTERNAL,
     NOT_FOR_MONITORS,
     NOT_IN_MULTI,
     OUT_OF_MEMORY,
-    UNBLOCKED,
     CommandError,
     exec_refused,
     not_while_subscribed,
@@ -128,6 +126,7 @@ class Engine:
         self.notifications = Notifications(self.space, self.channels)
         self.sessions: dict[int, Session] = {}
         self.tracking = Tracking(self.space, self.sessions)
+        self.waits = Waits(self, self.space)
         self.sinks: list[Sink] = []
         # The sink that answers wait for, and why writes are refused while the gate says so.
         self.journal: Journal | None = None
@@ -172,10 +171,6 @@ class Engine:
         self._unseen = True
         self._look_us = self._due_us = 0
         self._slice_ends_us = 0
-        # Waits with a deadline, soonest first; the number keeps their order when deadlines are equal.
-        self._deadlines: list[tuple[int, int, Wait]] = []
-        self._deadline_number = 0
-        self._sliced: deque[tuple[Session, Generator[None, None, Any]]] = deque()
         self._watch_config()
 
     def _watch_config(self) -> None:
@@ -365,13 +360,13 @@ class Engine:
             space = self.space
             space.touching = self.reads_touch
             if command.sliced:
-                reply = self._first_slice(session, reply)
+                reply = self.waits.first_slice(session, reply)
             if space.records:
-                self._commit()
+                self.commit()
             if type(reply) is _Wait:
-                reply = self._park(session, reply)
+                reply = self.waits.park(session, reply)
             if space.ready:
-                self._serve_ready()
+                self.waits.serve_ready()
         finally:
             if self.tracking.client is not None:
                 self.tracking.done(command)
@@ -379,18 +374,7 @@ class Engine:
         if session.gate & MUTED and reply is not PARKED and session.muted() and not is_pushed(reply):
             reply = NO_REPLY
         if session.late:
-            return self._with_late(session, reply)
-        return reply
-
-    def _with_late(self, session: Session, reply: Any) -> Any:
-        """A reply and the messages that came for the session while its command ran."""
-        late, session.late = session.late, []
-        if reply is NO_REPLY:
-            return Replies(late)
-        if reply is not PARKED:
-            return Replies((reply, *late))
-        for message in late:
-            session.push(message)
+            return session.with_late(reply)
         return reply
 
     def run(self, session: Session, command: Command, argv: list[bytes]) -> Any:
@@ -411,7 +395,7 @@ class Engine:
             reply = error.with_traceback(None)
         if type(reply) is _CommandError:
             command.failed += 1
-            self._count_error(reply)
+            self.count_error(reply)
         if space.recording and space.dirty != dirty and not context.recorded:
             space.records.append((context.keys.number, argv))
         if self.tracking.client is not None and command.flags & READONLY:
@@ -543,10 +527,10 @@ class Engine:
         error = CommandError(text)
         if command is not None:
             command.rejected += 1
-        self._count_error(error)
+        self.count_error(error)
         return error
 
-    def _count_error(self, error: CommandError) -> None:
+    def count_error(self, error: CommandError) -> None:
         self.error_counts[error.code] += 1
 
     def _admit(self, session: Session, command: Command, argv: list[bytes]) -> Any:
@@ -575,7 +559,7 @@ class Engine:
             session.queue.append((command, argv))
             return QUEUED
         if self.gate & GATE_STEPS and meets_snapshot(self, session, command, argv):
-            return self._park(session, wait_for_snapshot(self, session, command, argv))
+            return self.waits.park(session, wait_for_snapshot(self, session, command, argv))
         self.space.touching = self.reads_touch and (not gate & NO_TOUCH or command.name == "touch")
         return None
 
@@ -597,7 +581,7 @@ class Engine:
             return any(queued.flags & WRITE for queued, _ in session.queue)
         return bool(command.flags & WRITE)
 
-    def _commit(self) -> None:
+    def commit(self) -> None:
         """Hands the effects collected so far to the sinks, as one batch."""
         batch, self.space.records = self.space.records, []
         for sink in self.sinks:
@@ -609,127 +593,6 @@ class Engine:
         for record in records:
             for sink in self.sinks:
                 sink.commit([record])
-
-    # Waiting
-
-    def _park(self, session: Session, wait: Wait) -> Any:
-        session.wait = wait
-        wait.enlist()
-        self._arm(wait)
-        return PARKED
-
-    def _arm(self, wait: Wait) -> None:
-        """Puts a wait in line for its deadline, or for the moment before that at which it wants to be asked again."""
-        moment_us = wait.moment_us()
-        if moment_us and moment_us != wait.armed_us:
-            self._deadline_number += 1
-            heapq.heappush(self._deadlines, (moment_us, self._deadline_number, wait))
-            if self._deadlines[0][2] is wait:
-                self.space.sooner = True
-        wait.armed_us = moment_us
-
-    def _serve_ready(self) -> None:
-        """Retries the waits for keys that were written, until serving them writes to no awaited key any more."""
-        ready = self.space.ready
-        while ready:
-            database, key = ready.pop(0)
-            for wait, reply in self._served(database, key):
-                self.resume(wait.session, reply)
-        # What that took is not the next command's.
-        self.now_us = self.clock.now_us()
-
-    def _served(self, database: Database, key: bytes) -> list[tuple[Wait, Any]]:
-        """The waits that the present state of a key can end, first come first served, with their replies."""
-        served = []
-        present = database.find(key) is not None
-        for wait in database.waiting.get(key, ()):
-            if present or wait.on_removal:
-                reply = self._retry(wait)
-                if reply is not NOT_READY:
-                    served.append((wait, reply))
-                    present = database.find(key) is not None
-                elif wait.wake_us is not None:
-                    self._arm(wait)
-        return served
-
-    def _retry(self, wait: Wait) -> Any:
-        session = wait.session
-        before = self.tracking.begin(session)
-        session.context.recorded = False
-        session.running = True
-        try:
-            return wait.retry()
-        except CommandError as error:
-            self._count_error(error)
-            return error
-        except Exception:
-            return self._unexpected("A wait")
-        finally:
-            self.tracking.end(before)
-            session.running = False
-            if self.space.records:
-                self._commit()
-
-    def resume(self, session: Session, reply: Any) -> None:
-        """Ends a session's wait with a reply, or with the wait that its command begins now."""
-        if session.wait is not None:
-            session.wait.withdraw()
-            session.wait = None
-        if type(reply) is _Wait:
-            self._park(session, reply)
-        else:
-            self._deliver(session, reply)
-
-    def _deliver(self, session: Session, reply: Any) -> None:
-        if session.tracker is not None:
-            session.tracker.ended(None, session.in_multi)
-        session.deliver(NO_REPLY if session.muted() else reply)
-        if session.late:
-            self._with_late(session, PARKED)
-
-    def unblock(self, session: Session, with_error: bool) -> bool:
-        """CLIENT UNBLOCK: ends a wait as by its timeout or with an error; False if the session does not wait."""
-        if session.wait is None:
-            return False
-        self.resume(session, CommandError(UNBLOCKED) if with_error else session.wait.timeout_reply)
-        return True
-
-    def _first_slice(self, session: Session, slices: Any) -> Any:
-        """Starts a long command; if one slice is not enough, the session is parked and housekeeping goes on with it."""
-        if isinstance(slices, CommandError):
-            return slices
-        done, reply = self._next_slice(session, slices)
-        if done:
-            return reply
-        session.slices = slices
-        self._sliced.append((session, slices))
-        self.space.sooner = True
-        return PARKED
-
-    def _next_slice(self, session: Session, slices: Generator[None, None, Any]) -> tuple[bool, Any]:
-        """Whether this slice was the last one, and then the reply."""
-        before = self.tracking.begin(session)
-        session.context.recorded = False
-        try:
-            next(slices)
-        except StopIteration as end:
-            return True, end.value
-        except CommandError as error:
-            self._count_error(error)
-            return True, error
-        except Exception:
-            return True, self._unexpected("A slice of a command")
-        finally:
-            self.tracking.end(before)
-            if self.space.records:
-                self._commit()
-        return False, None
-
-    def _unexpected(self, what: str) -> CommandError:
-        """The answer to a session whose command failed in the midst of other work, which has to go on."""
-        log.exception("%s failed in an unexpected way", what)
-        self.unexpected_errors += 1
-        return CommandError(INTERNAL)
 
     # Housekeeping
 
@@ -754,7 +617,7 @@ class Engine:
             if 0 <= idle_us < due_us - now_us:
                 due_us = now_us + idle_us
         if space.ready:
-            self._serve_ready()
+            self.waits.serve_ready()
         if due_us == NEVER_US:
             space.wake_ms = NEVER_MS
             return -1
@@ -774,14 +637,14 @@ class Engine:
         if not self.gate & GATE_LOADING:
             # While the data is loaded time stands still for it: nothing expires that later effects build on.
             self.space.now_ms = self.now_us // 1000
-            self._end_waits(started_us)
+            self.waits.end_due(started_us)
             done = self._expire(in_time)
             if self.gate & GATE_MAXMEMORY:
                 done = self.eviction.go_on(SLICE_US) and done
             self._commit_singly()
-            done = self._run_slices(in_time) and done
+            done = self.waits.go_on(in_time) and done
         if self.space.ready:
-            self._serve_ready()
+            self.waits.serve_ready()
         done = self.space.bury(in_time) and done
         return self._idle_us(started_us) if done else 0
 
@@ -791,27 +654,11 @@ class Engine:
         deadline_ms = self.space.next_deadline() if self.active_expire else 0
         if deadline_ms:
             idle_us = max(deadline_ms * 1000 - self.now_us, 0)
-        while self._deadlines and self._deadlines[0][2].done:
-            heapq.heappop(self._deadlines)
-        if self._deadlines:
-            wait_us = max(self._deadlines[0][0] - now_us, 0)
+        wait_us = self.waits.next_us()
+        if wait_us:
+            wait_us = max(wait_us - now_us, 0)
             idle_us = wait_us if idle_us < 0 else min(idle_us, wait_us)
         return idle_us
-
-    def _end_waits(self, now_us: int) -> None:
-        while self._deadlines and (self._deadlines[0][0] <= now_us or self._deadlines[0][2].done):
-            moment_us, _, wait = heapq.heappop(self._deadlines)
-            if wait.done or moment_us != wait.armed_us:
-                continue
-            if wait.deadline_us and wait.deadline_us <= now_us:
-                self.resume(wait.session, wait.timeout_reply)
-                continue
-            wait.armed_us = 0
-            reply = self._retry(wait)
-            if reply is NOT_READY:
-                self._arm(wait)
-            else:
-                self.resume(wait.session, reply)
 
     def _expire(self, in_time: Callable[[], bool]) -> bool:
         first_ms = self.space.next_deadline() if self.active_expire else 0
@@ -822,20 +669,6 @@ class Engine:
         done = self.space.expire_due(in_time)
         self.latency.add("expire-cycle", (self.clock.monotonic_us() - began_us) // 1000)
         return done
-
-    def _run_slices(self, in_time: Callable[[], bool]) -> bool:
-        """Lets each long command go on in turn; True when none is left."""
-        while self._sliced and in_time():
-            session, slices = self._sliced.popleft()
-            if session.slices is not slices:
-                continue
-            done, reply = self._next_slice(session, slices)
-            if done:
-                session.slices = None
-                self._deliver(session, reply)
-            else:
-                self._sliced.append((session, slices))
-        return not self._sliced
 
     def reset_statistics(self) -> None:
         """CONFIG RESETSTAT."""

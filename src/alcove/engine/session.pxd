@@ -15,3 +15,4 @@ cdef class Session:
     cdef object __weakref__
 
     cpdef send(self, message)
+    cpdef with_late(self, reply)

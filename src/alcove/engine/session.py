@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from alcove.engine.blocking import PARKED
+from alcove.values import NO_REPLY, Replies
+
 if TYPE_CHECKING:
     from collections.abc import Generator
 
@@ -93,6 +96,17 @@ class Session:
             self.late.append(message)
         else:
             self.push(message)
+
+    def with_late(self, reply: Any) -> Any:
+        """A reply and the messages that came while its command ran: what the front end is to get now."""
+        late, self.late = self.late, []
+        if reply is NO_REPLY:
+            return Replies(late)
+        if reply is not PARKED:
+            return Replies((reply, *late))
+        for message in late:
+            self.push(message)
+        return reply
 
     @property
     def blocked(self) -> bool:
