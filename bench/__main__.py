@@ -12,6 +12,7 @@ from bench import (
     embedded,
     eviction,
     expiry,
+    folders,
     growth,
     machine,
     memory,
@@ -28,6 +29,7 @@ from bench.report import Section, as_markdown, as_text, note
 SECTIONS: dict[str, Callable[[bool], Section]] = {
     "server": server.run,
     "embedded": embedded.run,
+    "folders": folders.run,
     "growth": growth.run,
     "pubsub": pubsub.run,
     "tracking": tracking.run,
