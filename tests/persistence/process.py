@@ -23,7 +23,7 @@ from alcove.engine.declaration import REGISTRY
 from alcove.engine.engine import Engine
 from alcove.engine.settings import Settings
 from alcove.errors import CommandError
-from alcove.persistence import background, durability
+from alcove.persistence import appending, background, jobs
 from alcove.persistence.durability import Durability
 from tests.codec.samples import content
 from tests.persistence.disk import Crash, SimulatedDisk
@@ -77,8 +77,9 @@ class Hand:
 @pytest.fixture
 def by_hand(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Nothing is done in threads, and at the end nothing at all."""
-    monkeypatch.setattr(durability, "Background", Hand)
-    for module in (durability, background):
+    for module in (appending, jobs):
+        monkeypatch.setattr(module, "Background", Hand)
+    for module in (jobs, background):
         monkeypatch.setattr(module, "wait", Hand.wait)
     yield
     while Process.begun:
@@ -154,7 +155,7 @@ class Process:
     def _let_go(self) -> None:
         self.durability._closing.detach()
         with contextlib.suppress(Crash):
-            self.durability._abandon_job()
+            self.durability.jobs.abandon()
 
     def contents(self) -> Contents:
         return contents(self.engine)
@@ -193,7 +194,7 @@ class Writer:
                 self.states.append(after)
         if isinstance(reply, CommandError):
             return False
-        journal = process.durability.journal
+        journal = process.durability.appending.journal
         self.acknowledged = number
         if journal is not None:
             self.ends.append((journal.position, number))
@@ -201,7 +202,7 @@ class Writer:
 
     def synced(self, process: Process) -> int:
         """The last step of which the process says that the disk has it."""
-        journal = process.durability.journal
+        journal = process.durability.appending.journal
         assert journal is not None
         return max((number for end, number in self.ends if end <= journal.synced), default=0)
 

@@ -88,11 +88,11 @@ def test_a_crash_between_any_two_operations(kind: dict[str, str]) -> None:
 def go_on(process: Process, writer: Writer, kind: dict[str, str]) -> None:
     """The process can write and rewrite, and leaves nothing behind that is not in use."""
     assert writer.step(process)
-    before = process.durability.rewrites
+    before = process.durability.appending.rewrites
     process.run(b"BGREWRITEAOF")
     assert writer.step(process)
     process.rest(1)
-    assert process.durability.rewrites == before + 1
+    assert process.durability.appending.rewrites == before + 1
     assert writer.step(process)
     process.close()
     process.bury()
@@ -225,7 +225,7 @@ def test_a_full_disk(policy: str) -> None:
         assert reply.text == "MISCONF Errors writing to the AOF file: No space left on device"
     assert process.contents() == after
     assert process.run(b"GET", b"step") == b"6"
-    assert process.durability.journal is not None
+    assert process.durability.appending.journal is not None
     disk.fault = None
     process.rest(1)
     assert process.run(b"PING") == b"PONG"
@@ -251,7 +251,7 @@ def test_after_a_failed_sync_only_a_new_file_counts(policy: str) -> None:
     assert writer.synced(process) == 5
     disk.fault = None
     process.rest(61)
-    assert process.durability.rewrites == 2
+    assert process.durability.appending.rewrites == 2
     assert writer.step(process)
     process.rest(1)
     heir = Process(disk.after_power_cut(1), ManualClock())
@@ -273,7 +273,7 @@ def test_a_sync_that_fails_once_more_while_a_new_file_is_made() -> None:
     """The new increment's sync fails: the rewrite that is under way does not make up for that."""
     disk, process, writer = running("everysec")
     process.run(b"BGREWRITEAOF")
-    journal = process.durability.journal
+    journal = process.durability.appending.journal
     assert journal is not None
     until(process, lambda: journal.path.endswith("2.incr.aof"))
     assert writer.step(process)
@@ -281,7 +281,7 @@ def test_a_sync_that_fails_once_more_while_a_new_file_is_made() -> None:
     journal.sync()
     disk.fault = None
     assert journal.sync_error is not None
-    until(process, lambda: process.durability.rewrites == 2)
+    until(process, lambda: process.durability.appending.rewrites == 2)
     assert journal.sync_error is not None
     assert isinstance(process.run(b"SET", b"a", b"b"), CommandError) or process.engine.misconf
     process.rest(61)
@@ -322,8 +322,8 @@ def test_a_folder_that_can_only_be_read() -> None:
     assert isinstance(process.run(b"SAVE"), CommandError)
     process.run(b"BGREWRITEAOF")
     process.rest()
-    assert process.durability.rewrite_failed
-    assert process.durability.save_failed
+    assert process.durability.appending.failed
+    assert process.durability.saving.failed
     assert disk.files().keys() == files.keys()
     assert writer.step(process)
     process.close()

@@ -122,7 +122,7 @@ def test_a_start_with_nonsense_changes_nothing(content: bytes) -> None:
     process = Process(disk, ManualClock(), appendonly="no")
     process.run(b"BGREWRITEAOF")
     process.rest(1)
-    assert process.durability.rewrite_failed
+    assert process.durability.appending.failed
     assert disk.files() == files
     disk.put(MANIFEST, good)
     writer.found(Process(disk, ManualClock()), writer.acknowledged)
@@ -162,7 +162,7 @@ def test_an_engine_without_a_file_leaves_what_others_have_written_until_it_is_re
     process.run(b"SET", b"a", b"b")
     process.run(b"BGREWRITEAOF")
     process.rest(1)
-    assert not process.durability.rewrite_failed
+    assert not process.durability.appending.failed
     process.bury()
     heir = Process(disk.after_power_cut(1), ManualClock())
     assert heir.contents() == process.contents()

@@ -62,7 +62,7 @@ class Scene:
 
     def saved(self) -> int:
         """How many members the snapshot has that is being written."""
-        while self.durability.saving:
+        while self.durability.saving.running:
             self.tick()
         self.run(self.other, b"FLUSHALL")
         self.durability.load_now()
@@ -114,7 +114,7 @@ def test_who_goes_or_is_unblocked_has_changed_nothing(scene: Scene) -> None:
     assert isinstance(reply, CommandError)
     assert reply.text == UNBLOCKED
     scene.engine.depart(third)
-    while scene.durability.saving:
+    while scene.durability.saving.running:
         scene.tick()
     assert scene.run(scene.other, b"ZSCORE", b"big", b"new") is None
 
@@ -131,5 +131,5 @@ def test_what_is_removed_is_still_saved(scene: Scene) -> None:
     assert scene.run(here, b"DEL", b"big") == 1
     # Its name is free.
     assert scene.run(scene.client, b"ZADD", b"big", b"1", b"new") == 1
-    assert scene.durability.snapshot is not None
+    assert scene.durability.saving.snapshot is not None
     assert scene.saved() == MEMBERS

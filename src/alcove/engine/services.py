@@ -55,10 +55,12 @@ class Journal(Sink, Protocol):
 class Persistence(Protocol):
     """Who keeps the data on disk. The engine's lock is held."""
 
-    # When the last good snapshot was taken, as a Unix time in seconds.
-    last_save_s: int
     # Where waits stand in line, by the name `SYNCED` for more to be on the disk, and `SAVED` for a container.
     waiting_room: Database
+
+    @property
+    def last_save_s(self) -> int:
+        """When the last good snapshot was taken, as a Unix time in seconds."""
 
     def save(self) -> None:
         """SAVE: returns when a snapshot is on the disk. Raises `CommandError`."""

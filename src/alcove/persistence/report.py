@@ -5,13 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from alcove.persistence.appending import Appending
     from alcove.persistence.durability import Durability
 
 
 def persistence_section(durability: Durability) -> dict[str, object]:
     """The fields, in the real server's order and words. Nothing is copied on write where nothing forks."""
     engine = durability.engine
-    loader, snapshot, journal = durability.loader, durability.snapshot, durability.journal
+    saving, appending = durability.saving, durability.appending
+    loader, snapshot, journal = durability.loader, saving.snapshot, appending.journal
+    seconds = durability.jobs.seconds
     return {
         "loading": int(loader is not None),
         "async_loading": 0,
@@ -21,40 +24,40 @@ def persistence_section(durability: Durability) -> dict[str, object]:
         "current_fork_perc": f"{100 * snapshot.saved / max(snapshot.keys, 1):.2f}" if snapshot is not None else "0.00",
         "current_save_keys_processed": snapshot.saved if snapshot is not None else 0,
         "current_save_keys_total": snapshot.keys if snapshot is not None else 0,
-        "rdb_changes_since_last_save": durability.changes,
-        "rdb_bgsave_in_progress": int(durability.saving),
-        "rdb_last_save_time": durability.last_save_s,
-        "rdb_last_bgsave_status": status(durability.save_failed),
-        "rdb_last_bgsave_time_sec": durability.save_took_s,
-        "rdb_current_bgsave_time_sec": durability.job_seconds() if durability.saving else -1,
-        "rdb_saves": durability.saves,
+        "rdb_changes_since_last_save": saving.changes,
+        "rdb_bgsave_in_progress": int(saving.running),
+        "rdb_last_save_time": saving.last_s,
+        "rdb_last_bgsave_status": status(saving.failed),
+        "rdb_last_bgsave_time_sec": saving.took_s,
+        "rdb_current_bgsave_time_sec": seconds() if saving.running else -1,
+        "rdb_saves": saving.count,
         "rdb_last_cow_size": 0,
         "rdb_last_load_keys_expired": durability.keys_expired,
         "rdb_last_load_keys_loaded": durability.keys_loaded,
         "aof_enabled": int(engine.config.appendonly),
-        "aof_rewrite_in_progress": int(durability.rewriting),
-        "aof_rewrite_scheduled": int(durability.rewrite_scheduled),
-        "aof_last_rewrite_time_sec": durability.rewrite_took_s,
-        "aof_current_rewrite_time_sec": durability.job_seconds() if durability.rewriting else -1,
-        "aof_last_bgrewrite_status": status(durability.rewrite_failed),
-        "aof_rewrites": durability.rewrites,
-        "aof_rewrites_consecutive_failures": durability.rewrite_failures,
+        "aof_rewrite_in_progress": int(appending.rewriting),
+        "aof_rewrite_scheduled": int(appending.scheduled),
+        "aof_last_rewrite_time_sec": appending.took_s,
+        "aof_current_rewrite_time_sec": seconds() if appending.rewriting else -1,
+        "aof_last_bgrewrite_status": status(appending.failed),
+        "aof_rewrites": appending.rewrites,
+        "aof_rewrites_consecutive_failures": appending.failures,
         "aof_last_write_status": status(journal is not None and journal.trouble is not None),
         "aof_last_cow_size": 0,
         "module_fork_in_progress": 0,
         "module_fork_last_cow_size": 0,
-        **(appended_fields(durability) if journal is not None else {}),
+        **(appended_fields(appending) if journal is not None else {}),
         **(loading_fields(durability) if loader is not None else {}),
     }
 
 
-def appended_fields(durability: Durability) -> dict[str, object]:
-    journal = durability.journal
+def appended_fields(appending: Appending) -> dict[str, object]:
+    journal = appending.journal
     assert journal is not None
     return {
-        "aof_current_size": durability.aof_size(),
-        "aof_base_size": durability.base_size,
-        "aof_pending_rewrite": int(durability.rewrite_scheduled),
+        "aof_current_size": appending.size,
+        "aof_base_size": appending.base_size,
+        "aof_pending_rewrite": int(appending.scheduled),
         "aof_buffer_length": journal.position - journal.appended,
         "aof_pending_bio_fsync": int(journal.appended > journal.synced),
         "aof_delayed_fsync": 0,

@@ -68,7 +68,7 @@ def main(arguments: list[str]) -> int:
     durability = Durability(engine)
     server = Server(engine, port=None if config.port or config.unixsocket else 0)
     try:
-        durability.take_folder()
+        durability.data.take()
         server.listen()
     except CannotLoad as error:
         return fail(str(error))
