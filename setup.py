@@ -15,6 +15,7 @@ COMPILED = [
     "alcove.client.arguments",
     "alcove.client.clients",
     "alcove.client.fast",
+    "alcove.client.in_process",
     "alcove.codec.crc64",
     "alcove.codec.lzf",
     "alcove.codec.primitives",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable
-from typing import Any, NoReturn
+from typing import Any
 
 import redis.asyncio
 from redis.asyncio.client import Pipeline as AsyncRedisPipeline
@@ -13,8 +13,8 @@ from redis.asyncio.connection import ConnectionPool
 from alcove.client.aio_connection import AsyncEngineConnection
 from alcove.client.callbacks import OURS
 from alcove.client.fast import NOT_OPEN, NOT_PLAIN, Fast, execute, short_way, transacted
+from alcove.client.in_process import Collecting, InProcess
 from alcove.client.link import cancel_later, place_to_await, safe_on_disk
-from alcove.engine.engine import Engine
 from alcove.engine.services import Journal
 
 # A task whose commands never wait lets others run after this many.
@@ -43,15 +43,13 @@ async def take_turns(fast: Fast) -> None:
         cancel_later()
 
 
-class Redis(redis.asyncio.Redis):
+class Redis(InProcess, redis.asyncio.Redis):  # type: ignore[misc]
     """redis-py's asynchronous client over an engine in this process: `alcove.asyncio.open` makes one.
 
     Commands that need no connection of their own run at once, on a session that all tasks share; the others get a
     connection from the pool, and wait in the event loop. When a waiting task is cancelled, what it waited for is left
     to others; if it has been taken already, the task gets it, and is cancelled where it waits next.
     """
-
-    _fast: Fast | None = None
 
     def __init__(self, *, connection_pool: ConnectionPool, **options: Any) -> None:
         super().__init__(connection_pool=connection_pool, **options)
@@ -61,17 +59,8 @@ class Redis(redis.asyncio.Redis):
             if self._fast is not None:
                 self._fast.settles = False
 
-    @property
-    def engine(self) -> Engine:
-        """The engine that the client works on."""
-        engine: Engine = self.connection_pool.connection_kwargs["engine"]
-        return engine
-
     def __repr__(self) -> str:
         return f"<alcove.asyncio.Redis(db={self.connection_pool.connection_kwargs.get('db', 0)}) of {self.engine!r}>"
-
-    def __reduce__(self) -> NoReturn:
-        raise TypeError("a client of an engine in this process cannot be pickled: the data is here")
 
     async def aclose(self, close_connection_pool: bool | None = None) -> None:
         """Ends all connections; the data stays, as long as a client of the engine is left, and so does the client."""
@@ -102,27 +91,8 @@ class Redis(redis.asyncio.Redis):
         return Pipeline(self._fast, self.connection_pool, self.response_callbacks, transaction, shard_hint)
 
 
-class Pipeline(AsyncRedisPipeline):
+class Pipeline(Collecting, AsyncRedisPipeline):  # type: ignore[misc]
     """redis-py's asynchronous pipeline; one of plain commands, watching nothing, runs in one go."""
-
-    _fast: Fast | None = None
-
-    def __init__(
-        self,
-        fast: Fast | None,
-        connection_pool: ConnectionPool,
-        response_callbacks: Any,
-        transaction: bool,
-        shard_hint: str | None,
-    ) -> None:
-        super().__init__(connection_pool, response_callbacks, transaction, shard_hint)
-        self._fast = fast
-
-    def execute_command(self, *args: Any, **options: Any) -> Any:
-        if not self.explicit_transaction and (self.watching or args[0] == "WATCH"):
-            return self.immediate_execute_command(*args, **options)  # type: ignore[no-untyped-call]
-        self.command_stack.append((args, options))
-        return self
 
     async def execute(self, raise_on_error: bool = True) -> list[Any]:
         fast = self._fast

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NoReturn
+from typing import Any
 
 import redis
 from redis.client import Pipeline as RedisPipeline
@@ -11,7 +11,7 @@ from redis.connection import ConnectionPool
 from alcove.client.callbacks import OURS
 from alcove.client.connection import EngineConnection
 from alcove.client.fast import NOT_OPEN, NOT_PLAIN, Fast, execute, short_way, transacted
-from alcove.engine.engine import Engine
+from alcove.client.in_process import Collecting, InProcess
 
 
 def open_session(fast: Fast, pool: ConnectionPool) -> None:
@@ -23,7 +23,7 @@ def open_session(fast: Fast, pool: ConnectionPool) -> None:
             fast.use(connection)
 
 
-class Redis(redis.Redis):
+class Redis(InProcess, redis.Redis):
     """redis-py's client over an engine in this process: `alcove.open` makes one.
 
     Commands that need no connection of their own share one session, whatever the thread; blocking commands,
@@ -32,25 +32,14 @@ class Redis(redis.Redis):
     run on one connection.
     """
 
-    _fast: Fast | None = None
-
     def __init__(self, *, connection_pool: ConnectionPool, **options: Any) -> None:
         super().__init__(connection_pool=connection_pool, **options)
         self.response_callbacks.update(OURS)  # type: ignore[no-untyped-call]
         if not self._single_connection_client:
             self._fast = short_way(connection_pool, EngineConnection)
 
-    @property
-    def engine(self) -> Engine:
-        """The engine that the client works on."""
-        engine: Engine = self.connection_pool.connection_kwargs["engine"]
-        return engine
-
     def __repr__(self) -> str:
         return f"<alcove.Redis(db={self.connection_pool.connection_kwargs.get('db', 0)}) of {self.engine!r}>"
-
-    def __reduce__(self) -> NoReturn:
-        raise TypeError("a client of an engine in this process cannot be pickled: the data is here")
 
     def close(self) -> None:
         """Ends all connections; the data stays, as long as a client of the engine is left, and so does the client."""
@@ -72,27 +61,8 @@ class Redis(redis.Redis):
         return Pipeline(self._fast, self.connection_pool, self.response_callbacks, transaction, shard_hint)
 
 
-class Pipeline(RedisPipeline):
+class Pipeline(Collecting, RedisPipeline):
     """redis-py's pipeline; one of plain commands, watching nothing, runs in one go."""
-
-    _fast: Fast | None = None
-
-    def __init__(
-        self,
-        fast: Fast | None,
-        connection_pool: ConnectionPool,
-        response_callbacks: Any,
-        transaction: bool,
-        shard_hint: str | None,
-    ) -> None:
-        super().__init__(connection_pool, response_callbacks, transaction, shard_hint)
-        self._fast = fast
-
-    def execute_command(self, *args: Any, **options: Any) -> Any:
-        if not self.explicit_transaction and (self.watching or args[0] == "WATCH"):
-            return self.immediate_execute_command(*args, **options)  # type: ignore[no-untyped-call]
-        self.command_stack.append((args, options))
-        return self
 
     def execute(self, raise_on_error: bool = True) -> list[Any]:
         fast = self._fast
