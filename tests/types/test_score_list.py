@@ -9,10 +9,17 @@ from bisect import bisect_left, bisect_right, insort
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from alcove.numeric import format_double
+from alcove.types import score_list
+from alcove.types.listpack import Listpack
 from alcove.types.score_list import ScoreList
 
-SCORES = st.sampled_from([-math.inf, -1e300, -0.0, 0.0, 1.0, 1.5, math.inf])
-MEMBERS = st.binary(max_size=80)
+# Scores are kept in one, two, four or eight bytes each, sizes in one or four: both sides of every border.
+BORDERS = [float(sign * (1 << bits) + off) for bits in (7, 15, 31, 53) for sign in (-1, 1) for off in (-1, 0, 1)]
+SCORES = st.sampled_from([-0.0, 0.0, 1.0, 2.0]) | st.sampled_from(
+    [-math.inf, -1e300, -0.0, 0.0, 1.0, 1.5, math.inf, *BORDERS]
+)
+MEMBERS = st.binary(max_size=80) | st.sampled_from([bytes(255), bytes(256), b"x" * 255, b"x" * 300, b"12", b"-7"])
 ELEMENTS = st.lists(st.tuples(SCORES, MEMBERS), max_size=40, unique_by=lambda element: element[1])
 
 
@@ -30,6 +37,14 @@ def agree(short: ScoreList, model: list[tuple[float, bytes]]) -> None:
     assert short.members(0, len(model)) == [member for _, member in model]
 
 
+def listpack(model: list[tuple[float, bytes]]) -> bytes:
+    pack = Listpack()
+    for score, member in model:
+        pack.append(member)
+        pack.append(format_double(score + 0.0))
+    return pack.to_bytes()
+
+
 @given(ELEMENTS, st.data())
 @settings(deadline=None)
 def test_insert_find_and_delete(elements: list[tuple[float, bytes]], data: st.DataObject) -> None:
@@ -45,6 +60,7 @@ def test_insert_find_and_delete(elements: list[tuple[float, bytes]], data: st.Da
         assert short.score_at(place) == score
         assert short.member_at(place) == member
     agree(short.copy(), model)
+    assert short.packed() == listpack(model)
     while model:
         start = data.draw(st.integers(0, len(model)))
         stop = data.draw(st.integers(start, len(model)))
@@ -54,6 +70,20 @@ def test_insert_find_and_delete(elements: list[tuple[float, bytes]], data: st.Da
         agree(short, model)
         if start == stop == 0:
             break
+
+
+@given(ELEMENTS, st.data())
+@settings(deadline=None)
+def test_other_scores(elements: list[tuple[float, bytes]], data: st.DataObject) -> None:
+    short = filled(elements)
+    model = sorted(elements)
+    for score, member in elements:
+        other = data.draw(SCORES)
+        short.update(model.index((score, member)), other, member)
+        model.remove((score, member))
+        insort(model, (other, member))
+        agree(short, model)
+    assert short.packed() == listpack(model)
 
 
 @given(ELEMENTS, SCORES, MEMBERS, st.booleans())
@@ -78,6 +108,14 @@ def test_memory_follows_the_content() -> None:
     short._check()
     assert short.footprint() < full // 10
     assert len(short.members(0, 1)) == 1
+
+
+def test_whole_scores_take_little() -> None:
+    compiled = not str(score_list.__file__).endswith(".py")
+    whole = filled([(float(at), b"member:%09d" % at) for at in range(100)])
+    halved = filled([(at / 2, b"member:%09d" % at) for at in range(100)])
+    assert (whole.footprint() < 100 * (16 + 1 + 1) * 1.1 + 80) == compiled
+    assert (halved.footprint() - whole.footprint() > 100 * 6) == compiled
 
 
 def test_room_is_bounded() -> None:

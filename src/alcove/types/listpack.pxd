@@ -15,6 +15,7 @@ cdef struct Pack:
 
 cdef bytes decimal(int64_t number)
 
+cdef int pack_reserve(Pack *pack, uint32_t size) except -1
 cdef void pack_clear(Pack *pack) noexcept
 cdef int pack_copy(Pack *target, const Pack *source) except -1
 cdef size_t pack_memory(const Pack *pack) noexcept
@@ -23,6 +24,8 @@ cdef inline uint32_t pack_bytes(const Pack *pack) noexcept:
 cdef bytes pack_get(Pack *pack, uint32_t index)
 cdef int pack_insert(Pack *pack, uint32_t index, bytes value) except -1
 cdef int pack_append(Pack *pack, bytes value) except -1
+cdef int pack_append_text(Pack *pack, const unsigned char *text, Py_ssize_t size) except -1
+cdef int pack_append_integer(Pack *pack, int64_t number) except -1
 cdef int pack_prepend(Pack *pack, bytes value) except -1
 cdef int pack_replace(Pack *pack, uint32_t index, bytes value) except -1
 cdef int pack_delete(Pack *pack, uint32_t index, uint32_t number) except -1

@@ -94,8 +94,10 @@ cdef inline uint32_t _encode_integer(unsigned char *to, int64_t number) noexcept
 cdef inline int _encode(Encoded *to, bytes value) except -1:
     if value is None:
         raise TypeError("an element must be bytes")
-    cdef const unsigned char *text = <const unsigned char *>PyBytes_AS_STRING(value)
-    cdef Py_ssize_t size = PyBytes_GET_SIZE(value)
+    return _encode_text(to, <const unsigned char *>PyBytes_AS_STRING(value), PyBytes_GET_SIZE(value))
+
+
+cdef inline int _encode_text(Encoded *to, const unsigned char *text, Py_ssize_t size) except -1:
     cdef int64_t number
     if _parse(text, size, &number):
         to.opening_size = to.size = _encode_integer(to.opening, number)
@@ -346,6 +348,11 @@ cdef void _slide(Pack *pack, uint32_t before, uint32_t removed, uint32_t added, 
     pack.tail = head + before + added + after
 
 
+cdef int pack_reserve(Pack *pack, uint32_t size) except -1:
+    """Gives an empty pack room for entries of so many bytes."""
+    return _relay(pack, _fitting(size), 0, 0, 0, False)
+
+
 cdef void pack_clear(Pack *pack) noexcept:
     """Frees the block; the pack is empty and can be used again."""
     PyMem_RawFree(pack.block)
@@ -400,6 +407,23 @@ cdef int pack_insert(Pack *pack, uint32_t index, bytes value) except -1:
 
 cdef int pack_append(Pack *pack, bytes value) except -1:
     _put(pack, pack.tail, 0, value)
+    pack.count += 1
+    return 0
+
+
+cdef int pack_append_text(Pack *pack, const unsigned char *text, Py_ssize_t size) except -1:
+    cdef Encoded encoded
+    _encode_text(&encoded, text, size)
+    _write(_open(pack, pack.tail, 0, encoded.size + _back_size(encoded.size)), &encoded)
+    pack.count += 1
+    return 0
+
+
+cdef int pack_append_integer(Pack *pack, int64_t number) except -1:
+    cdef Encoded encoded
+    encoded.opening_size = encoded.size = _encode_integer(encoded.opening, number)
+    encoded.string_size = 0
+    _write(_open(pack, pack.tail, 0, encoded.size + 1), &encoded)
     pack.count += 1
     return 0
 

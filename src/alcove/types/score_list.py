@@ -2,13 +2,16 @@
 
 The order is that of the score tree: by score and, where scores are equal, by the bytes of the member. The real server
 keeps small sorted sets in a listpack, with scores as text to be read again at every step; this form has the same
-purpose, numbers and little memory, and keeps the scores as doubles.
+purpose and takes less memory, but keeps the scores as numbers; it becomes a listpack when it is saved.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from itertools import pairwise
+
+from alcove.numeric import format_double
+from alcove.types.listpack import Listpack
 
 # A list of 56 bytes for each of the two, and for each element a float, two pointers and a bytes object's head.
 _OBJECT_BYTES = 160
@@ -54,6 +57,11 @@ class ScoreList:
         self._members.insert(place, member)
         self._text_bytes += len(member)
 
+    def update(self, place: int, score: float, member: bytes) -> None:
+        """Gives the member at `place`, which this is, another score, by which it may get another place."""
+        self.delete_range(place, place + 1)
+        self.insert(score, member)
+
     def delete_range(self, start: int, stop: int) -> None:
         """Removes the elements at these places."""
         self._text_bytes -= sum(map(len, self._members[start:stop]))
@@ -75,6 +83,14 @@ class ScoreList:
     def pairs(self, start: int, stop: int) -> list[tuple[bytes, float]]:
         """The members at these places with their scores, in order."""
         return list(zip(self._members[start:stop], self._scores[start:stop], strict=True))
+
+    def packed(self) -> bytes:
+        """The real server's listpack: members, and their scores as text, by turns."""
+        pack = Listpack()
+        for member, score in zip(self._members, self._scores, strict=True):
+            pack.append(member)
+            pack.append(format_double(score))
+        return pack.to_bytes()
 
     def copy(self) -> ScoreList:
         twin = ScoreList()

@@ -32,6 +32,7 @@ cdef class SortedSet(Container):
     cpdef object delete_range(self, Py_ssize_t start, Py_ssize_t stop)
     cpdef bytes member_at(self, Py_ssize_t position)
     cpdef double score_at(self, Py_ssize_t position) except? -1
+    cpdef bytes packed(self)
     cpdef SortedSet copy(self)
     cpdef bint drain(self, Py_ssize_t n) except -1
     cpdef Py_ssize_t footprint(self) except -1

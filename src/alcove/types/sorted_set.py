@@ -76,8 +76,7 @@ class SortedSet(Container):
             if place >= 0:
                 if self._short.score_at(place) == score:
                     return SAME
-                self._short.delete_range(place, place + 1)
-                self._short.insert(score, member)
+                self._short.update(place, score, member)
                 return CHANGED
             if self._stays_short(member):
                 self._short.insert(score, member)
@@ -195,6 +194,10 @@ class SortedSet(Container):
     def score_at(self, position: int) -> float:
         """The score of the member at a position."""
         return self._scores.value_at(position) if self._large else self._short.score_at(position)
+
+    def packed(self) -> bytes | None:
+        """Members and scores by turns as the real server writes its compact form; None for a large set."""
+        return None if self._large else self._short.packed()
 
     def copy(self) -> SortedSet:
         twin = SortedSet(self._limits)
