@@ -2,7 +2,7 @@ cimport cython
 from libc.stdint cimport int64_t, uint64_t
 
 from alcove.codec.primitives cimport Decoder, Encoder
-from alcove.integers cimport format_int, try_int
+from alcove.integers cimport try_int
 from alcove.types.hash cimport Hash
 from alcove.types.intset cimport IntSet
 from alcove.types.limits cimport Limits
@@ -17,7 +17,6 @@ cdef int LIST_QUICKLIST, STREAM, HASH_LISTPACK, ZSET_LISTPACK, LIST_QUICKLIST_2,
 cdef int HASH_2, HASH_LISTPACK_EX_EARLY, HASH_METADATA, HASH_LISTPACK_EX
 cdef int _PLAIN, _PACKED, _VERSION_7_2, _VERSION_VALKEY
 cdef int64_t _LATEST_MS
-cdef double _WHOLE
 
 cpdef int kind_of(object value, int version) except -1
 cpdef object encode(Encoder encoder, int kind, object value)
@@ -30,10 +29,6 @@ cdef object _put_scores(Encoder encoder, SortedSet value, Py_ssize_t start, Py_s
 cdef object _put_fields(Encoder encoder, int kind, Hash value, Py_ssize_t start, Py_ssize_t stop)
 @cython.locals(plain=bytes)
 cdef object _put_node(Encoder encoder, List value, Py_ssize_t place)
-@cython.locals(pack=Listpack, rank=Py_ssize_t)
-cdef bytes _packed_scores(SortedSet value)
-@cython.locals(whole=int64_t)
-cdef bytes _score_text(double score)
 @cython.locals(pack=Listpack, field=bytes, held=bytes)
 cdef bytes _packed_deadlines(Hash value)
 

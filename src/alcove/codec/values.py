@@ -26,7 +26,7 @@ from typing import Any, Final
 from alcove.codec.old import read_ziplist, read_zipmap
 from alcove.codec.primitives import Decoder, Encoder, Malformed
 from alcove.codec.streams import decode_stream, encode_stream
-from alcove.numeric import format_double, format_int, strtod, try_int
+from alcove.numeric import strtod, try_int
 from alcove.types.hash import Hash
 from alcove.types.intset import IntSet
 from alcove.types.limits import Limits
@@ -71,8 +71,6 @@ _VERSION_VALKEY: Final = 80
 
 # How many elements of a large container are written between two rests.
 STEP: Final = 512
-# Below this a double that is whole is exact.
-_WHOLE: Final = float(1 << 53)
 # No deadline of a field is later.
 _LATEST_MS: Final = 1 << 62
 
@@ -102,10 +100,8 @@ def encode(encoder: Encoder, kind: int, value: Any) -> None:
     """Writes a value as the kind that `kind_of` chose."""
     if kind == STRING:
         encoder.string(value)
-    elif kind in (HASH_LISTPACK, SET_LISTPACK, SET_INTSET):
+    elif kind in (HASH_LISTPACK, SET_LISTPACK, SET_INTSET, ZSET_LISTPACK):
         encoder.string(value.packed())
-    elif kind == ZSET_LISTPACK:
-        encoder.string(_packed_scores(value))
     elif kind == HASH_LISTPACK_EX:
         encoder.int64(value.next_deadline)
         encoder.string(_packed_deadlines(value))
@@ -175,24 +171,6 @@ def _put_node(encoder: Encoder, value: List, place: int) -> None:
     plain = value.plain(place)
     encoder.length(_PACKED if plain is None else _PLAIN)
     encoder.string(value.packed(place) if plain is None else plain)
-
-
-def _packed_scores(value: SortedSet) -> bytes:
-    """Members and the texts of their scores by turns, of a small set."""
-    pack = Listpack()
-    for rank in range(len(value)):
-        pack.append(value.member_at(rank))
-        pack.append(_score_text(value.score_at(rank)))
-    return pack.to_bytes()
-
-
-def _score_text(score: float) -> bytes:
-    """As `format_double`, with a short way for whole numbers, which most scores are."""
-    if -_WHOLE < score < _WHOLE:
-        whole = int(score)
-        if whole == score:
-            return format_int(whole)
-    return format_double(score)
 
 
 def _packed_deadlines(value: Hash) -> bytes:
