@@ -210,3 +210,12 @@ def test_indices_outside() -> None:
         with pytest.raises(IndexError):
             bad()
     assert found.find(b"a", 1, 5) == -1
+
+
+@pytest.mark.parametrize("left", [False, True])
+def test_full_nodes_have_no_room_to_spare(left: bool) -> None:
+    found = List(limits(-2))
+    for number in range(20_000):
+        found.push((b"element:%08d" % number,), left)
+    found._check()
+    assert found.footprint() <= found.copy().footprint() * 1.02

@@ -31,6 +31,7 @@ cdef class List(Container):
     cdef uint32_t add_node(self, uint32_t place) except? 0xFFFFFFFF
     cdef bint spread(self, uint32_t capacity) noexcept
     cdef void drop_nodes(self, uint32_t place, uint32_t number) noexcept
+    cdef int trim_node(self, uint32_t place) except -1
     cdef int insert_at(self, uint32_t place, uint32_t offset, bytes value) except -1
     cdef int insert_quick(self, uint32_t place, uint32_t offset, bytes value) except -1
     cdef int split(self, uint32_t place, uint32_t offset) except -1

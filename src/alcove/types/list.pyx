@@ -16,7 +16,7 @@ from alcove.types.limits cimport Limits
 from alcove.types.listpack cimport (
     Listpack, Pack, pack_append, pack_bytes, pack_clear, pack_collect, pack_copy, pack_delete, pack_find, pack_get, pack_insert,
     pack_join, pack_matches, pack_memory, pack_pop, pack_prepend, pack_remove, pack_replace, pack_serialised,
-    pack_split,
+    pack_split, pack_trim,
 )
 from alcove.types.untracked import untrack
 
@@ -157,6 +157,14 @@ cdef class List(Container):
             self.last -= number
         if self.capacity > 4 * (self.last - self.first) + 4:
             self.spread(self.last - self.first + 1)
+
+    cdef int trim_node(self, uint32_t place) except -1:
+        """A node that is full, with neighbours on both sides soon, keeps no room for more."""
+        cdef Pack *pack = &self.nodes[place].pack
+        cdef size_t before = pack_memory(pack)
+        pack_trim(pack)
+        self.node_bytes += pack_memory(pack) - before
+        return 0
 
     cdef int insert_at(self, uint32_t place, uint32_t offset, bytes value) except -1:
         """Inserts into the node at `place`, come what may."""
@@ -300,7 +308,10 @@ cdef class List(Container):
         if PyBytes_GET_SIZE(value) > LARGEST_ELEMENT:
             raise OverflowError("an element is too large")
         place = self.first if left else self.last - 1
-        if self.first == self.last or (self.quick and not self.allows(place, value)):
+        if self.first == self.last:
+            place = self.add_node(self.first)
+        elif self.quick and not self.allows(place, value):
+            self.trim_node(place)
             place = self.add_node(self.first if left else self.last)
         return self.insert_at(place, 0 if left else self.nodes[place].pack.count, value)
 

@@ -17,6 +17,7 @@ cdef bytes decimal(int64_t number)
 
 cdef int pack_reserve(Pack *pack, uint32_t size) except -1
 cdef void pack_clear(Pack *pack) noexcept
+cdef int pack_trim(Pack *pack) except -1
 cdef int pack_copy(Pack *target, const Pack *source) except -1
 cdef size_t pack_memory(const Pack *pack) noexcept
 cdef inline uint32_t pack_bytes(const Pack *pack) noexcept:

@@ -11,7 +11,7 @@ putting there moves nothing. The header and the end mark are added by `to_bytes`
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.list cimport PyList_New, PyList_SET_ITEM
-from cpython.mem cimport PyMem_RawFree, PyMem_RawMalloc
+from cpython.mem cimport PyMem_RawFree, PyMem_RawMalloc, PyMem_RawRealloc
 from cpython.ref cimport Py_INCREF
 from libc.stdint cimport int64_t, uint32_t, uint64_t
 from libc.string cimport memcmp, memcpy, memmove, memset
@@ -292,10 +292,16 @@ cdef int _relay(Pack *pack, uint32_t capacity, uint32_t before, uint32_t removed
     """Moves the entries to a block of `capacity`, a gap of `added` in the place of `removed` bytes."""
     cdef uint32_t after = pack.tail - pack.head - before - removed
     cdef uint32_t head = capacity - before - added - after if room_ahead else 0
-    cdef unsigned char *block = <unsigned char *>PyMem_RawMalloc(capacity)
+    cdef bint stays = pack.block != NULL and pack.head == 0 and head == 0 and after == 0
+    cdef unsigned char *block
+    if stays:
+        # What grows at its end, as most do, can often grow where it is.
+        block = <unsigned char *>PyMem_RawRealloc(pack.block, capacity)
+    else:
+        block = <unsigned char *>PyMem_RawMalloc(capacity)
     if block == NULL:
         raise MemoryError()
-    if pack.block != NULL:
+    if pack.block != NULL and not stays:
         memcpy(block + head, pack.block + pack.head, before)
         memcpy(block + head + before + added, pack.block + pack.head + before + removed, after)
         PyMem_RawFree(pack.block)
@@ -317,10 +323,10 @@ cdef unsigned char *_open(Pack *pack, uint32_t at, uint32_t removed, uint32_t ad
         raise OverflowError("a listpack would be too large")
     if growth > (pack.head if ahead else pack.capacity - pack.tail):
         # The side that should move has no room. If the block has enough in all it is shared out anew, else it grows.
-        if <uint64_t>pack.capacity >= size + (size >> 2) + growth:
+        if <uint64_t>pack.capacity >= size + (size >> 3) + growth:
             _slide(pack, before, removed, added, ahead)
         else:
-            _relay(pack, _fitting(size if pack.block == NULL else size + (size >> 2)), before, removed, added, ahead)
+            _relay(pack, _fitting(size if pack.block == NULL else size + (size >> 3)), before, removed, added, ahead)
     elif pack.capacity > 256 and <uint64_t>pack.capacity > 4 * size:
         _relay(pack, _fitting(size + (size >> 2)), before, removed, added, ahead)
     elif ahead:
@@ -357,6 +363,15 @@ cdef void pack_clear(Pack *pack) noexcept:
     """Frees the block; the pack is empty and can be used again."""
     PyMem_RawFree(pack.block)
     memset(pack, 0, sizeof(Pack))
+
+
+cdef int pack_trim(Pack *pack) except -1:
+    """Gives back the room to spare."""
+    cdef uint32_t size = pack.tail - pack.head, capacity = _fitting(size)
+    if pack.count and capacity < pack.capacity:
+        _relay(pack, capacity, size, 0, 0, False)
+        _forget_finger(pack)
+    return 0
 
 
 cdef int pack_copy(Pack *target, const Pack *source) except -1:
