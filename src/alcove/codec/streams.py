@@ -20,7 +20,6 @@ from collections.abc import Iterator
 from typing import Final
 
 from alcove.codec.primitives import Decoder, Encoder, Malformed
-from alcove.types.limits import Limits
 from alcove.types.stream import Stream
 from alcove.types.stream_group import UNKNOWN, Group, delivery_count, delivery_ms
 from alcove.types.stream_id import ZERO, number, pack, successor
@@ -28,8 +27,9 @@ from alcove.types.stream_records import SortedRecords, pending_record
 
 _ID: Final = 16
 _PENDING: Final = 40
-# How many pending entries are written between two rests.
+# How many pending entries are written or read between two rests, and how many nodes read.
 _PAGE: Final = 512
+_NODES: Final = 16
 _UINT64: Final = 1 << 64
 _LATEST_MS: Final = 1 << 62
 
@@ -92,14 +92,24 @@ def _put_id(encoder: Encoder, stream_id: bytes) -> None:
     encoder.length(number(stream_id, 8))
 
 
-def decode_stream(decoder: Decoder, form: int, limits: Limits) -> Stream:
-    """Reads a stream in form 1, 2 or 3; `ValueError` if it is malformed in any way."""
-    stream = Stream(limits)
-    for _ in range(decoder.count()):
-        first = decoder.string()
-        if len(first) != _ID:
-            raise Malformed("malformed stream: ID of a node")
-        stream.load(first, decoder.string())
+def decode_stream(decoder: Decoder, form: int, stream: Stream) -> Iterator[None]:
+    """Reads an empty stream in form 1, 2 or 3, resting now and then; `ValueError` if it is malformed in any way."""
+    try:
+        for place in range(decoder.count()):
+            if place % _NODES == _NODES - 1:
+                yield
+            first = decoder.string()
+            if len(first) != _ID:
+                raise Malformed("malformed stream: ID of a node")
+            stream.load(first, decoder.string())
+        _take_counters(decoder, form, stream)
+        for _ in range(decoder.count()):
+            yield from _decode_group(decoder, form, stream)
+    except OverflowError as error:
+        raise Malformed(str(error)) from error
+
+
+def _take_counters(decoder: Decoder, form: int, stream: Stream) -> None:
     length = decoder.length()
     stream.last_id = _take_id(decoder)
     stream.entries_added = length
@@ -113,9 +123,6 @@ def decode_stream(decoder: Decoder, form: int, limits: Limits) -> Stream:
     nodes = stream.nodes()
     if nodes and nodes[-1].last() > stream.last_id:
         raise Malformed("malformed stream: last ID")
-    for _ in range(decoder.count()):
-        _decode_group(decoder, form, stream)
-    return stream
 
 
 def _take_id(decoder: Decoder) -> bytes:
@@ -139,7 +146,7 @@ def _take_ms(decoder: Decoder) -> int:
     return ms
 
 
-def _decode_group(decoder: Decoder, form: int, stream: Stream) -> None:
+def _decode_group(decoder: Decoder, form: int, stream: Stream) -> Iterator[None]:
     name = decoder.string()
     if stream.group(name) is not None:
         raise Malformed("malformed stream: a group twice")
@@ -149,31 +156,30 @@ def _decode_group(decoder: Decoder, form: int, stream: Stream) -> None:
         if _LATEST_MS < read < _UINT64 - 1:
             raise Malformed("malformed stream: impossible count")
         group.entries_read = UNKNOWN if read == _UINT64 - 1 else read
-    pending = _decode_pending(decoder)
-    for _ in range(decoder.count()):
-        _decode_consumer(decoder, form, group, pending)
-    if len(group.pending) != len(pending):
-        raise Malformed("malformed stream: a pending entry that is no consumer's")
-
-
-def _decode_pending(decoder: Decoder) -> SortedRecords:
-    """The pending entries of a group, still without their owners."""
+    # The pending entries, still without their owners.
     pending = SortedRecords(_ID, _PENDING)
-    for _ in range(decoder.count()):
+    for place in range(decoder.count()):
+        if place % _PAGE == _PAGE - 1:
+            yield
         stream_id = decoder.raw(_ID)
         time_ms = max(_take_ms(decoder), 0)
         if not pending.put(pending_record(stream_id, time_ms, decoder.length(), 0)):
             raise Malformed("malformed stream: a pending entry twice")
-    return pending
+    for _ in range(decoder.count()):
+        yield from _decode_consumer(decoder, form, group, pending)
+    if len(group.pending) != len(pending):
+        raise Malformed("malformed stream: a pending entry that is no consumer's")
 
 
-def _decode_consumer(decoder: Decoder, form: int, group: Group, pending: SortedRecords) -> None:
+def _decode_consumer(decoder: Decoder, form: int, group: Group, pending: SortedRecords) -> Iterator[None]:
     name = decoder.string()
     if group.consumer(name) is not None:
         raise Malformed("malformed stream: a consumer twice")
     consumer = group.create_consumer(name, _take_ms(decoder))
     consumer.active_ms = _take_ms(decoder) if form >= 3 else consumer.seen_ms
-    for _ in range(decoder.count()):
+    for place in range(decoder.count()):
+        if place % _PAGE == _PAGE - 1:
+            yield
         stream_id = decoder.raw(_ID)
         record = pending.get(stream_id)
         if record is None or group.pending.get(stream_id) is not None:

@@ -15,7 +15,8 @@ from alcove.types.stream cimport Stream
 cdef int STRING, LIST, SET, ZSET, HASH, ZSET_2, HASH_ZIPMAP, LIST_ZIPLIST, SET_INTSET, ZSET_ZIPLIST, HASH_ZIPLIST
 cdef int LIST_QUICKLIST, STREAM, HASH_LISTPACK, ZSET_LISTPACK, LIST_QUICKLIST_2, STREAM_2, SET_LISTPACK, STREAM_3
 cdef int HASH_2, HASH_LISTPACK_EX_EARLY, HASH_METADATA, HASH_LISTPACK_EX
-cdef int _PLAIN, _PACKED, _VERSION_7_2, _VERSION_VALKEY
+cdef int _HASH_EARLY, _PLAIN, _PACKED, _VERSION_7_2, _VERSION_VALKEY
+cdef Py_ssize_t _NODES
 cdef int64_t _LATEST_MS
 
 cpdef int kind_of(object value, int version) except -1
@@ -32,28 +33,39 @@ cdef object _put_node(Encoder encoder, List value, Py_ssize_t place)
 @cython.locals(pack=Listpack, field=bytes, held=bytes)
 cdef bytes _packed_deadlines(Hash value)
 
+cdef class Unfinished:
+    cdef public object value, steps
+
 cpdef object decode(Decoder decoder, int kind, Limits limits, int version)
+cpdef object begin_decoding(Decoder decoder, int kind, Limits limits, int version)
+@cython.locals(first=int64_t, count=Py_ssize_t)
+cdef object _begin_counted(Decoder decoder, int kind, Limits limits, int version)
+cdef object _take(Decoder decoder, int kind, object value, Py_ssize_t left, int64_t first)
 cpdef bint is_empty(object value) except -1
 @cython.locals(value=Hash)
 cdef Hash _hash_of_listpack(Decoder decoder, Limits limits)
-@cython.locals(value=Hash, count=Py_ssize_t, field=bytes, _=Py_ssize_t)
-cdef Hash _hash_of_strings(Decoder decoder, Limits limits)
+@cython.locals(field=bytes, _=Py_ssize_t)
+cdef object _take_fields(Decoder decoder, Hash value, Py_ssize_t left)
 @cython.locals(value=Hash, place=Py_ssize_t)
 cdef Hash _hash_of(list flat, Limits limits)
 @cython.locals(value=Hash, place=Py_ssize_t, flat=list)
 cdef Hash _hash_of_triples(Decoder decoder, int kind, Limits limits)
-@cython.locals(value=Hash, count=Py_ssize_t, field=bytes, content=bytes, first=int64_t, deadline=int64_t,
-               later=uint64_t, _=Py_ssize_t)
-cdef Hash _hash_with_deadlines(Decoder decoder, int kind, Limits limits, bint valkey)
+@cython.locals(field=bytes, content=bytes, deadline=int64_t, later=uint64_t, _=Py_ssize_t)
+cdef object _take_deadlines(Decoder decoder, int kind, Hash value, Py_ssize_t left, int64_t first)
 cdef object _set_field(Hash value, bytes field, bytes content, int64_t deadline)
-@cython.locals(value=Set, count=Py_ssize_t, position=Py_ssize_t, member=bytes)
+@cython.locals(value=Set)
 cdef Set _decode_set(Decoder decoder, int kind, Limits limits)
-@cython.locals(value=SortedSet, pack=Listpack, flat=list, count=Py_ssize_t, place=Py_ssize_t, member=bytes,
-               _=Py_ssize_t)
+@cython.locals(member=bytes, _=Py_ssize_t)
+cdef object _take_members(Decoder decoder, Set value, Py_ssize_t left)
+@cython.locals(value=SortedSet, pack=Listpack, flat=list, place=Py_ssize_t)
 cdef SortedSet _decode_zset(Decoder decoder, int kind, Limits limits)
+@cython.locals(member=bytes, _=Py_ssize_t)
+cdef object _take_scores(Decoder decoder, int kind, SortedSet value, Py_ssize_t left)
 cdef double _score(bytes text) except? -1
 cdef object _add_member(SortedSet value, bytes member, double score)
-@cython.locals(value=List, count=Py_ssize_t, _=Py_ssize_t)
-cdef List _decode_list(Decoder decoder, int kind, Limits limits)
+@cython.locals(value=List, count=Py_ssize_t)
+cdef object _begin_list(Decoder decoder, int kind, Limits limits)
+@cython.locals(_=Py_ssize_t)
+cdef object _take_nodes(Decoder decoder, int kind, List value, Py_ssize_t left)
 @cython.locals(container=uint64_t)
 cdef object _load_node(Decoder decoder, List value)

@@ -69,8 +69,12 @@ _PACKED: Final = 2
 _VERSION_7_2: Final = 11
 _VERSION_VALKEY: Final = 80
 
-# How many elements of a large container are written between two rests.
+# What kind 22 is in files of the early Redis.
+_HASH_EARLY: Final = -22
+
+# How many elements of a large container are written or read between two rests, and nodes of a list read.
 STEP: Final = 512
+_NODES: Final = 16
 # No deadline of a field is later.
 _LATEST_MS: Final = 1 << 62
 
@@ -192,36 +196,103 @@ def _packed_deadlines(value: Hash) -> bytes:
     return pack.to_bytes()
 
 
+class Unfinished:
+    """A container of which only the beginning was read; it is whole when `steps` have come to their end."""
+
+    def __init__(self, value: Any, steps: Iterator[None]) -> None:
+        self.value = value
+        self.steps = steps
+
+
 def decode(decoder: Decoder, kind: int, limits: Limits, version: int) -> Any:
     """Reads a value of any kind from an RDB file or payload of this version.
 
     `ValueError` if it is malformed in any way. A container can be empty, which is for the caller to judge.
     """
+    value = begin_decoding(decoder, kind, limits, version)
+    if type(value) is not Unfinished:
+        return value
+    for _ in value.steps:
+        pass
+    return value.value
+
+
+def begin_decoding(decoder: Decoder, kind: int, limits: Limits, version: int) -> Any:
+    """As `decode`, but a container of many elements is answered as `Unfinished`."""
     if kind == STRING:
         return decoder.string()
     try:
         if kind == HASH_LISTPACK:
             return _hash_of_listpack(decoder, limits)
-        if kind == HASH:
-            return _hash_of_strings(decoder, limits)
-        if kind in (SET_LISTPACK, SET_INTSET, SET):
+        if kind in (HASH, SET, ZSET_2, ZSET, HASH_METADATA, HASH_2):
+            return _begin_counted(decoder, kind, limits, version)
+        if kind in (LIST_QUICKLIST_2, LIST_QUICKLIST, LIST):
+            return _begin_list(decoder, kind, limits)
+        if kind in (SET_LISTPACK, SET_INTSET):
             return _decode_set(decoder, kind, limits)
-        if kind in (ZSET_LISTPACK, ZSET_ZIPLIST, ZSET_2, ZSET):
+        if kind in (ZSET_LISTPACK, ZSET_ZIPLIST):
             return _decode_zset(decoder, kind, limits)
-        if kind in (LIST_QUICKLIST_2, LIST_QUICKLIST, LIST, LIST_ZIPLIST):
-            return _decode_list(decoder, kind, limits)
         if kind in (STREAM, STREAM_2, STREAM_3):
-            return decode_stream(decoder, 1 if kind == STREAM else 2 if kind == STREAM_2 else 3, limits)
+            stream = Stream(limits)
+            return Unfinished(stream, decode_stream(decoder, 1 if kind == STREAM else 2 + (kind == STREAM_3), stream))
         if kind in (HASH_LISTPACK_EX, HASH_LISTPACK_EX_EARLY):
             return _hash_of_triples(decoder, kind, limits)
-        if kind in (HASH_METADATA, HASH_2):
-            return _hash_with_deadlines(decoder, kind, limits, version >= _VERSION_VALKEY)
         if kind in (HASH_ZIPLIST, HASH_ZIPMAP):
             flat = read_ziplist(decoder.string()) if kind == HASH_ZIPLIST else read_zipmap(decoder.string())
             return _hash_of(flat, limits)
+        if kind == LIST_ZIPLIST:
+            value = List(limits)
+            value.push(read_ziplist(decoder.string()), False)
+            return value
     except OverflowError as error:
         raise Malformed(str(error)) from error
     raise Malformed(f"unknown kind of value {kind}")
+
+
+def _begin_counted(decoder: Decoder, kind: int, limits: Limits, version: int) -> Any:
+    """What is a count and elements one by one."""
+    first = decoder.int64() if kind == HASH_METADATA else 1
+    if not 0 <= first <= _LATEST_MS:
+        raise Malformed("malformed hash: impossible deadline")
+    if kind == HASH_2 and version < _VERSION_VALKEY:
+        kind = _HASH_EARLY
+    count = decoder.count()
+    value: Any
+    if kind == SET:
+        value = Set(limits)
+    elif kind in (ZSET, ZSET_2):
+        value = SortedSet(limits)
+        value.expect(count, 0)
+    else:
+        value = Hash(limits)
+        value.expect(count)
+    if count > STEP:
+        return Unfinished(value, _take_in_steps(decoder, kind, value, count, first))
+    _take(decoder, kind, value, count, first)
+    return value
+
+
+def _take_in_steps(decoder: Decoder, kind: int, value: Any, count: int, first: int) -> Iterator[None]:
+    while count:
+        taken = min(count, STEP)
+        try:
+            _take(decoder, kind, value, count, first)
+        except OverflowError as error:
+            raise Malformed(str(error)) from error
+        count -= taken
+        yield
+
+
+def _take(decoder: Decoder, kind: int, value: Any, left: int, first: int) -> None:
+    """Reads the next elements of those that are left, of what was begun; with deadlines from `first` on."""
+    if kind == HASH:
+        _take_fields(decoder, value, left)
+    elif kind == SET:
+        _take_members(decoder, value, left)
+    elif kind in (ZSET, ZSET_2):
+        _take_scores(decoder, kind, value, left)
+    else:
+        _take_deadlines(decoder, kind, value, left, first)
 
 
 def is_empty(value: Any) -> bool:
@@ -235,15 +306,11 @@ def _hash_of_listpack(decoder: Decoder, limits: Limits) -> Hash:
     return value
 
 
-def _hash_of_strings(decoder: Decoder, limits: Limits) -> Hash:
-    value = Hash(limits)
-    count = decoder.count()
-    value.expect(count)
-    for _ in range(count):
+def _take_fields(decoder: Decoder, value: Hash, left: int) -> None:
+    for _ in range(min(left, STEP)):
         field = decoder.string()
         if not value.set(field, decoder.string()):
             raise Malformed("malformed hash: a field twice")
-    return value
 
 
 def _hash_of(flat: list[bytes], limits: Limits) -> Hash:
@@ -275,20 +342,14 @@ def _hash_of_triples(decoder: Decoder, kind: int, limits: Limits) -> Hash:
     return value
 
 
-def _hash_with_deadlines(decoder: Decoder, kind: int, limits: Limits, valkey: bool) -> Hash:
-    """A count, then field, value and deadline of Valkey, or of Redis deadline, field and value.
+def _take_deadlines(decoder: Decoder, kind: int, value: Hash, left: int, first: int) -> None:
+    """Field, value and deadline of Valkey, or of Redis deadline, field and value.
 
     Valkey's deadline is 8 bytes, -1 for none. Redis's is a length, 0 for none; before it came out that was the time
     itself, then how much later than the earliest it is, plus one.
     """
-    value = Hash(limits)
-    first = decoder.int64() if kind == HASH_METADATA else 1
-    if not 0 <= first <= _LATEST_MS:
-        raise Malformed("malformed hash: impossible deadline")
-    count = decoder.count()
-    value.expect(count)
-    for _ in range(count):
-        if kind == HASH_2 and valkey:
+    for _ in range(min(left, STEP)):
+        if kind == HASH_2:
             field = decoder.string()
             content = decoder.string()
             deadline = decoder.int64()
@@ -298,7 +359,6 @@ def _hash_with_deadlines(decoder: Decoder, kind: int, limits: Limits, valkey: bo
             field = decoder.string()
             deadline = min(later, _LATEST_MS) + first - 1 if later else 0
             _set_field(value, field, decoder.string(), deadline)
-    return value
 
 
 def _set_field(value: Hash, field: bytes, content: bytes, deadline: int) -> None:
@@ -315,17 +375,18 @@ def _decode_set(decoder: Decoder, kind: int, limits: Limits) -> Set:
     value = Set(limits)
     if kind == SET_LISTPACK:
         value.load_pack(Listpack.from_bytes(decoder.string()))
-    elif kind == SET_INTSET:
-        value.load_ints(IntSet.from_bytes(decoder.string()))
     else:
-        count = decoder.count()
-        for position in range(count):
-            member = decoder.string()
-            if position == 0:
-                value.expect(member, count)
-            if not value.add(member):
-                raise Malformed("malformed set: a member twice")
+        value.load_ints(IntSet.from_bytes(decoder.string()))
     return value
+
+
+def _take_members(decoder: Decoder, value: Set, left: int) -> None:
+    for _ in range(min(left, STEP)):
+        member = decoder.string()
+        if len(value) == 0:
+            value.expect(member, left)
+        if not value.add(member):
+            raise Malformed("malformed set: a member twice")
 
 
 def _decode_zset(decoder: Decoder, kind: int, limits: Limits) -> SortedSet:
@@ -338,19 +399,19 @@ def _decode_zset(decoder: Decoder, kind: int, limits: Limits) -> SortedSet:
         value.expect(len(flat) // 2, 0)
         for place in range(0, len(flat), 2):
             value.add(flat[place], _score(flat[place + 1]))
-    elif kind == ZSET_ZIPLIST:
-        flat = read_ziplist(decoder.string())
-        if len(flat) % 2:
-            raise Malformed("malformed sorted set: a score is missing")
-        for place in range(0, len(flat), 2):
-            _add_member(value, flat[place], _score(flat[place + 1]))
-    else:
-        count = decoder.count()
-        value.expect(count, 0)
-        for _ in range(count):
-            member = decoder.string()
-            _add_member(value, member, decoder.double() if kind == ZSET_2 else decoder.double_text())
+        return value
+    flat = read_ziplist(decoder.string())
+    if len(flat) % 2:
+        raise Malformed("malformed sorted set: a score is missing")
+    for place in range(0, len(flat), 2):
+        _add_member(value, flat[place], _score(flat[place + 1]))
     return value
+
+
+def _take_scores(decoder: Decoder, kind: int, value: SortedSet, left: int) -> None:
+    for _ in range(min(left, STEP)):
+        member = decoder.string()
+        _add_member(value, member, decoder.double() if kind == ZSET_2 else decoder.double_text())
 
 
 def _score(text: bytes) -> float:
@@ -369,22 +430,37 @@ def _add_member(value: SortedSet, member: bytes, score: float) -> None:
     value.add(member, score)
 
 
-def _decode_list(decoder: Decoder, kind: int, limits: Limits) -> List:
+def _begin_list(decoder: Decoder, kind: int, limits: Limits) -> Any:
     value = List(limits)
-    if kind == LIST_ZIPLIST:
-        value.push(read_ziplist(decoder.string()), False)
-        return value
     count = decoder.count()
-    for _ in range(count):
+    if count > _NODES:
+        return Unfinished(value, _take_nodes_in_steps(decoder, kind, value, count))
+    _take_nodes(decoder, kind, value, count)
+    return value
+
+
+def _take_nodes_in_steps(decoder: Decoder, kind: int, value: List, count: int) -> Iterator[None]:
+    while count:
+        taken = min(count, _NODES)
+        try:
+            _take_nodes(decoder, kind, value, count)
+        except OverflowError as error:
+            raise Malformed(str(error)) from error
+        count -= taken
+        yield
+
+
+def _take_nodes(decoder: Decoder, kind: int, value: List, left: int) -> None:
+    """Reads the next nodes of a list, or elements, of those that are left."""
+    for _ in range(min(left, _NODES)):
         if kind == LIST:
             value.push_right(decoder.string())
         elif kind == LIST_QUICKLIST:
             value.push(read_ziplist(decoder.string()), False)
         else:
             _load_node(decoder, value)
-    if kind == LIST_QUICKLIST_2:
+    if left <= _NODES and kind == LIST_QUICKLIST_2:
         value.loaded()
-    return value
 
 
 def _load_node(decoder: Decoder, value: List) -> None:

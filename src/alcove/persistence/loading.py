@@ -22,9 +22,10 @@ from alcove.persistence.records import Damaged, RecordReader
 from alcove.persistence.repair import keep_tail
 
 # How long one slice of loading takes: who asks meanwhile is told so often that it goes on.
-SLICE_US: Final = 10_000
-# How many commands are repeated between two looks at the clock.
+SLICE_US: Final = 2_000
+# How many keys or commands, and how many bytes of commands, come between two looks at the clock.
 BETWEEN_LOOKS: Final = 64
+BYTES_BETWEEN_LOOKS: Final = 1 << 16
 # How much of a damaged end is looked at a time.
 _TAIL_PIECE: Final = 1 << 16
 # The least that a disk writes, and how much a power cut may have torn: more than is written between two syncs.
@@ -117,6 +118,7 @@ class Loader:
         try:
             while True:
                 self._freeze()
+                enough = reader.offset + BYTES_BETWEEN_LOOKS
                 for _ in range(self._between_looks()):
                     argv = reader.next()
                     if argv is None:
@@ -137,6 +139,8 @@ class Loader:
                         transaction.append(argv)
                     if transaction is None:
                         whole = reader.offset
+                    if reader.offset > enough:
+                        break
                 if self._slice_is_over():
                     self.loaded_bytes = begun + reader.offset
                     yield

@@ -2,7 +2,7 @@ cimport cython
 from libc.stdint cimport int64_t, uint64_t
 
 from alcove.codec.primitives cimport Decoder, Encoder
-from alcove.codec.values cimport decode, encode, is_empty, kind_of
+from alcove.codec.values cimport Unfinished, begin_decoding, encode, is_empty, kind_of
 from alcove.engine.keyspace cimport Database, Keyspace
 from alcove.engine.table cimport Entry
 from alcove.types.hash cimport Hash
@@ -10,7 +10,8 @@ from alcove.types.limits cimport Limits
 
 cdef int _SLOT_INFO, _FUNCTION, _FUNCTION_EARLY, _MODULE_AUX, _IDLE, _FREQUENCY, _AUX, _RESIZE, _EXPIRE_MS, _EXPIRE_S
 cdef int _SELECT, _END, _FIRST_OPCODE, _MODULE, _MODULE_2, _NOT_GIVEN, LFU_INITIAL
-cdef Py_ssize_t FLUSH_AT
+cdef int _AT_END, _AT_KEY, _WITHIN_KEY
+cdef Py_ssize_t FLUSH_AT, READ_AT_ONCE
 
 cdef class RdbWriter:
     cdef object _write
@@ -46,16 +47,20 @@ cdef class RdbReader:
     cdef readonly int frequency
     cdef int64_t _next_expire_ms, _next_idle_s
     cdef int _next_frequency
+    cdef object _rest
 
-    @cython.locals(database=Database, _=Py_ssize_t)
+    @cython.locals(database=Database, _=Py_ssize_t, found=int, enough=int64_t)
     cpdef bint load(self, Keyspace space, Py_ssize_t count) except -1
     @cython.locals(entry=Entry, counter=int)
     cdef object _place(self, Database database)
-    @cython.locals(kind=int)
+    @cython.locals(found=int)
     cpdef bint step(self) except -1
+    @cython.locals(kind=int)
+    cdef int _advance(self) except -1
     cdef object _begin(self)
-    @cython.locals(decoder=Decoder, expire_ms=int64_t)
-    cdef bint _key(self, int kind) except -1
+    @cython.locals(decoder=Decoder)
+    cdef object _key(self, int kind)
+    cdef bint _is_kept(self) except -1
     @cython.locals(decoder=Decoder)
     cdef object _opcode(self, int kind)
     cdef object _finish(self)

@@ -28,7 +28,7 @@ from typing import Any, BinaryIO, Final
 from alcove.codec.crc64 import crc64
 from alcove.codec.payload import LATEST_VERSION, VALKEY_VERSIONS, is_known
 from alcove.codec.primitives import Decoder, Encoder, Malformed, Truncated
-from alcove.codec.values import decode, encode, encode_steps, is_empty, kind_of
+from alcove.codec.values import Unfinished, begin_decoding, encode, encode_steps, is_empty, kind_of
 from alcove.engine.keyspace import LFU_INITIAL, Database, Keyspace
 from alcove.engine.table import Entry
 from alcove.types.hash import Hash
@@ -63,10 +63,16 @@ _MODULE_STRING: Final = 5
 # The version from which on files end in a checksum.
 _FIRST_WITH_CHECKSUM: Final = 5
 _NOT_GIVEN: Final = -1
+# Where a reader is.
+_AT_END: Final = 0
+_AT_KEY: Final = 1
+_WITHIN_KEY: Final = 2
 _UINT32: Final = struct.Struct("<I")
 
 # How much is gathered before it is handed on.
 FLUSH_AT: Final = 1 << 16
+# How much `RdbReader.load` reads at a time, if the keys are long.
+READ_AT_ONCE: Final = 1 << 16
 
 
 class BadRdb(Exception):
@@ -244,6 +250,8 @@ class RdbReader:
         self._next_expire_ms = 0
         self._next_idle_s = _NOT_GIVEN
         self._next_frequency = _NOT_GIVEN
+        # The rest of a big container, whose value is there already.
+        self._rest: Iterator[None] | None = None
         self._ended = False
 
     @property
@@ -252,17 +260,27 @@ class RdbReader:
         return self._decoder.position
 
     def load(self, space: Keyspace, count: int) -> bool:
-        """Puts up to `count` keys into a keyspace that has none of them; False when all are there."""
+        """Puts up to `count` keys into a keyspace that has none of them; False when all are there.
+
+        It stops early for one key that is long, or when a container is read only in part, with which it goes on next
+        time.
+        """
         database: Database | None = None
+        enough = self._decoder.position + READ_AT_ONCE
         for _ in range(count):
-            if not self.step():
+            found = self._advance()
+            if found == _AT_END:
                 return False
+            if found == _WITHIN_KEY:
+                break
             if not self.number < len(space.databases):
                 raise BadRdb(f"database {self.number} where {len(space.databases)} are configured", self.offset)
             database = space.databases[self.number]
             if database.find(self.key) is not None:
                 raise BadRdb(f"the key {self.key[:64]!r} for the second time", self.offset)
             self._place(database)
+            if self._decoder.position > enough:
+                break
         return True
 
     def _place(self, database: Database) -> None:
@@ -282,20 +300,36 @@ class RdbReader:
 
     def step(self) -> bool:
         """Reads the next key; False at the end of the file."""
+        found = self._advance()
+        while found == _WITHIN_KEY:
+            found = self._advance()
+        return found == _AT_KEY
+
+    def _advance(self) -> int:
+        """Reads on to the next key, or to a rest within a big one, or to the end."""
         try:
             if self.version == 0:
                 self._begin()
             while not self._ended:
-                kind = self._decoder.byte()
-                if kind >= _FIRST_OPCODE:
-                    self._opcode(kind)
-                elif self._key(kind):
-                    return True
+                if self._rest is not None:
+                    if next(self._rest, self) is not self:
+                        return _WITHIN_KEY
+                    self._rest = None
+                else:
+                    kind = self._decoder.byte()
+                    if kind >= _FIRST_OPCODE:
+                        self._opcode(kind)
+                        continue
+                    self._key(kind)
+                    if self._rest is not None:
+                        continue
+                if self._is_kept():
+                    return _AT_KEY
         except Truncated as error:
             raise BadRdb(str(error), self.offset, True) from error
         except ValueError as error:
             raise BadRdb(str(error), self.offset) from error
-        return False
+        return _AT_END
 
     def _begin(self) -> None:
         header = self._decoder.raw(_HEADER)
@@ -307,10 +341,10 @@ class RdbReader:
             raise Malformed(f"unknown RDB version {version}")
         self.version = version
 
-    def _key(self, kind: int) -> bool:
-        """Reads a key with its value; False if it is to be left out. What was said ahead of it ends with it."""
+    def _key(self, kind: int) -> None:
+        """Reads a key with its value, or the beginning of that. What was said ahead of it ends with it."""
         decoder = self._decoder
-        expire_ms = self.expire_ms = self._next_expire_ms
+        self.expire_ms = self._next_expire_ms
         self.idle_s = self._next_idle_s
         self.frequency = self._next_frequency
         self._next_expire_ms = 0
@@ -318,11 +352,17 @@ class RdbReader:
         if kind in (_MODULE, _MODULE_2):
             raise Malformed("a value of a module")
         self.key = decoder.string()
-        self.value = decode(decoder, kind, self._limits, self.version)
-        if expire_ms and expire_ms <= self._alive_at_ms:
+        value = self.value = begin_decoding(decoder, kind, self._limits, self.version)
+        if type(value) is Unfinished:
+            self.value = value.value
+            self._rest = value.steps
+
+    def _is_kept(self) -> bool:
+        """Whether the key that was read is not to be left out."""
+        if self.expire_ms and self.expire_ms <= self._alive_at_ms:
             self.expired += 1
             return False
-        if kind and is_empty(self.value):
+        if is_empty(self.value):
             self.empty += 1
             return False
         self.keys += 1
