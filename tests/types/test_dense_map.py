@@ -7,9 +7,12 @@ import random
 
 import pytest
 
+from alcove.types import dense_map
 from alcove.types.dense_map import ByteMap, DenseSet, ScoreMap
 
 KEYS = [b"", b"key", *(b"key:%d" % n for n in range(60)), b"x" * 200]
+# Values up to the first of these are copied in the compiled build, larger ones kept as objects.
+LARGE = [256, 257, 3000]
 
 
 @pytest.mark.parametrize("seed", range(40))
@@ -37,7 +40,7 @@ def test_map_of_bytes(seed: int) -> None:
     chance = random.Random(seed)
     found, model = ByteMap(), {}
     for _ in range(200):
-        key, value = chance.choice(KEYS), chance.randbytes(chance.randint(0, 40))
+        key, value = chance.choice(KEYS), chance.randbytes(chance.choice([*range(40), *LARGE]))
         operation = chance.randrange(5)
         if operation < 3:
             assert found.set(key, value) == (key not in model)
@@ -55,6 +58,8 @@ def test_map_of_bytes(seed: int) -> None:
         assert found.get(key) == model.get(key)
     assert dict(zip(found.keys(), found.values(), strict=True)) == model
     assert [found.value_at(found.find(key)) for key in model] == list(model.values())
+    items = found.items()
+    assert (items[::2], items[1::2]) == (found.keys(), found.values())
 
 
 @pytest.mark.parametrize("seed", range(40))
@@ -147,6 +152,23 @@ def test_the_kept_key_is_the_object_added() -> None:
     scores.set(member, 1.0)
     scores.set(bytes(bytearray(b"member")), 2.0)
     assert scores.key_at(0) is member
+
+
+def test_a_large_value_is_the_object_that_was_set() -> None:
+    found, value = ByteMap(), bytes(257)
+    found.set(b"key", b"small")
+    found.set(b"key", value)
+    assert found.get(b"key") is value
+    assert found.copy().get(b"key") is value
+
+
+def test_a_short_field_costs_little() -> None:
+    compiled = not str(dense_map.__file__).endswith(".py")
+    found = ByteMap()
+    empty = found.footprint()
+    for n in range(4096):
+        found.set(b"field:%010d" % n, b"value:%010d" % n)
+    assert ((found.footprint() - empty) / 4096 < 16 + 4 + 48 + 1) == compiled
 
 
 def test_the_collector_sees_no_element() -> None:

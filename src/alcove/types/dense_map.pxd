@@ -1,16 +1,22 @@
 from cpython.object cimport PyObject
 from libc.stdint cimport uint32_t
 
-cdef union Word:
-    PyObject *value
-    double score
+# A key and its value in one block: behind this the key's bytes, then the value's, or the pointer to a value that is too
+# large to be copied whenever somebody reads it.
+cdef struct Pair:
+    uint32_t key_size
+    uint32_t value_size
 
-# A set's entries end before `word`: the arrays step by `width`.
+cdef union Key:
+    PyObject *object
+    Pair *pair
+
+# A map to scores alone has entries with a score; those of the others end before it: the arrays step by `width`.
 cdef struct Entry:
-    PyObject *key
+    Key key
     uint32_t hash
     uint32_t next
-    Word word
+    double score
 
 # An array in blocks of 4096 elements, so that growing it moves nothing; only the first block can be smaller.
 cdef struct Blocks:
@@ -30,7 +36,7 @@ cdef class DenseSet:
     cdef Blocks entries, heads
     cdef Py_ssize_t count
     cdef uint32_t buckets, mask
-    cdef bint owns_values
+    cdef bint has_pairs
     cdef Py_ssize_t object_bytes
 
     cdef inline Entry *entry(self, Py_ssize_t position) noexcept:
@@ -45,7 +51,8 @@ cdef class DenseSet:
         return self.head(bucket if bucket < self.buckets else bucket & (self.mask >> 1))
 
     cdef Py_ssize_t lookup(self, bytes key, uint32_t hash) noexcept
-    cdef Entry *push(self, bytes key, uint32_t hash) except NULL
+    cdef Entry *push(self, uint32_t hash) except NULL
+    cdef Entry *push_key(self, bytes key, uint32_t hash) except NULL
     cdef int within(self, Py_ssize_t position) except -1
     cdef int grow_buckets(self) except -1
     cdef void shrink(self) noexcept
@@ -68,6 +75,7 @@ cdef class ByteMap(DenseSet):
     cpdef bint set(self, bytes key, bytes value) except -1
     cpdef object set_at(self, Py_ssize_t position, bytes value)
     cpdef list values(self)
+    cpdef list items(self)
 
 cdef class ScoreMap(DenseSet):
     cpdef object get(self, bytes key)

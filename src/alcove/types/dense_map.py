@@ -2,7 +2,7 @@
 
 Positions make a uniform random choice and a cursor possible: a deletion moves the last entry into the hole, so a
 cursor that walks downwards meets everything that is present throughout. The native twin, dense_map.pyx, is a hash
-table of its own that keeps no Python object but the bytes; this one is dictionaries and lists.
+table of its own, with no Python object but bytes; this one is dictionaries and lists.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class DenseSet:
         return self._positions.get(key, -1)
 
     def key_at(self, position: int) -> bytes:
-        """The key at `position`: the very object that was added."""
+        """The key at `position`: the very object that was added, but in a map to bytes."""
         return self._keys[self._within(position)]
 
     def add(self, key: bytes) -> bool:
@@ -165,6 +165,10 @@ class ByteMap(_Map[bytes]):
     def values(self) -> list[bytes]:
         """All values, by position."""
         return self._values[:]
+
+    def items(self) -> list[bytes]:
+        """All keys, each before its value, by position."""
+        return [each for pair in zip(self._keys, self._values, strict=True) for each in pair]
 
     def _check(self) -> None:
         super()._check()

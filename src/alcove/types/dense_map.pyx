@@ -7,11 +7,14 @@ so that the table grows and shrinks by single steps. Both arrays are made of blo
 many millions, rehashes a table or moves an array, and there are no tombstones to clean up.
 An entry keeps 32 bits of its key's hash, so that walking a chain and splitting it touch no key that is not equal.
 Hashes are Python's own, keyed anew in each process.
+
+Sets and maps to scores keep the very objects that were added, which others keep too. A map of bytes to bytes has a
+block for a key with its value: two objects would be three times as large as short fields are.
 """
 
-from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.list cimport PyList_New, PyList_SET_ITEM
-from cpython.mem cimport PyMem_RawCalloc, PyMem_RawFree, PyMem_RawMalloc, PyMem_RawRealloc
+from cpython.mem cimport PyMem_Free, PyMem_Malloc, PyMem_RawCalloc, PyMem_RawFree, PyMem_RawMalloc, PyMem_RawRealloc
 from cpython.object cimport PyObject, PyObject_Hash
 from cpython.ref cimport Py_INCREF
 from libc.stdint cimport uint32_t
@@ -36,9 +39,14 @@ cdef enum:
     SMALLEST = 8
     # How many splits lie between asking for a chain's memory and using it.
     SPLITS_AHEAD = 8
+    # A value of more bytes than these is kept as the object that it is.
+    MOST_COPIED = 256
 
 # The end of a chain; positions stay below it, which is also Redis's own limit of elements.
 cdef uint32_t NONE = 0xFFFFFFFF
+# The size of a value that is an object.
+cdef uint32_t OBJECT = 0xFFFFFFFF
+cdef Py_ssize_t LARGEST_KEY = 0xFFFFFF00
 
 
 cdef inline uint32_t _hash(bytes key) except? 0xFFFFFFFF:
@@ -58,6 +66,92 @@ cdef inline bint _same(PyObject *kept, bytes key) noexcept:
 cdef inline Py_ssize_t _weight(PyObject *value) noexcept:
     """What the allocator gives for a bytes object: its header of 33 bytes and its data, in steps of 16."""
     return (PyBytes_GET_SIZE(<bytes>value) + 33 + 15) & ~<Py_ssize_t>15
+
+
+cdef inline uint32_t _value_bytes(const Pair *pair) noexcept:
+    """What a block has of its value."""
+    return sizeof(PyObject *) if pair.value_size == OBJECT else pair.value_size
+
+
+cdef inline char *_key_in(const Pair *pair) noexcept:
+    return <char *>(pair + 1)
+
+
+cdef inline char *_value_in(const Pair *pair) noexcept:
+    return _key_in(pair) + pair.key_size
+
+
+cdef inline PyObject *_object_in(const Pair *pair) noexcept:
+    cdef PyObject *value
+    memcpy(&value, _value_in(pair), sizeof(PyObject *))
+    return value
+
+
+cdef inline bint _has_key(const Pair *pair, bytes key) noexcept:
+    cdef size_t size = <size_t>PyBytes_GET_SIZE(key)
+    return pair.key_size == size and memcmp(_key_in(pair), PyBytes_AS_STRING(key), size) == 0
+
+
+cdef inline bytes _key_of(const Pair *pair):
+    return PyBytes_FromStringAndSize(_key_in(pair), pair.key_size)
+
+
+cdef inline bytes _value_of(const Pair *pair):
+    if pair.value_size == OBJECT:
+        return <bytes>_object_in(pair)
+    return PyBytes_FromStringAndSize(_value_in(pair), pair.value_size)
+
+
+cdef inline size_t _block_size(size_t key_bytes, size_t value_bytes) noexcept:
+    """What the allocator gives for a pair."""
+    return (sizeof(Pair) + key_bytes + value_bytes + 15) & ~<size_t>15
+
+
+cdef inline Py_ssize_t _pair_weight(const Pair *pair) noexcept:
+    cdef Py_ssize_t weight = <Py_ssize_t>_block_size(pair.key_size, _value_bytes(pair))
+    return weight + _weight(_object_in(pair)) if pair.value_size == OBJECT else weight
+
+
+cdef inline void _put_value(Pair *pair, bytes value) noexcept:
+    """Fills the value's place, which is large enough."""
+    cdef PyObject *object = <PyObject *>value
+    cdef Py_ssize_t size = PyBytes_GET_SIZE(value)
+    if size > MOST_COPIED:
+        pair.value_size = OBJECT
+        memcpy(_value_in(pair), &object, sizeof(PyObject *))
+        _incref(object)
+    else:
+        pair.value_size = <uint32_t>size
+        memcpy(_value_in(pair), PyBytes_AS_STRING(value), size)
+
+
+cdef Pair *_new_pair(const char *key, size_t key_size, bytes value) except NULL:
+    cdef Py_ssize_t size = PyBytes_GET_SIZE(value)
+    cdef size_t value_bytes = <size_t>size if size <= MOST_COPIED else sizeof(PyObject *)
+    cdef Pair *pair = <Pair *>PyMem_Malloc(_block_size(key_size, value_bytes))
+    if pair == NULL:
+        raise MemoryError()
+    pair.key_size = <uint32_t>key_size
+    memcpy(_key_in(pair), key, key_size)
+    _put_value(pair, value)
+    return pair
+
+
+cdef Pair *_copy_pair(const Pair *pair) except NULL:
+    cdef size_t size = _block_size(pair.key_size, _value_bytes(pair))
+    cdef Pair *twin = <Pair *>PyMem_Malloc(size)
+    if twin == NULL:
+        raise MemoryError()
+    memcpy(twin, pair, sizeof(Pair) + pair.key_size + _value_bytes(pair))
+    if pair.value_size == OBJECT:
+        _incref(_object_in(pair))
+    return twin
+
+
+cdef inline void _free_pair(Pair *pair) noexcept:
+    if pair.value_size == OBJECT:
+        _decref(_object_in(pair))
+    PyMem_Free(pair)
 
 
 cdef int _resize_first(Blocks *blocks, Py_ssize_t elements) except -1:
@@ -140,7 +234,7 @@ cdef class DenseSet:
     """A set of byte strings, each at a position."""
 
     def __cinit__(self):
-        self.entries.width = sizeof(Entry) - sizeof(Word)
+        self.entries.width = sizeof(Entry) - sizeof(double)
         self.heads.width = sizeof(uint32_t)
 
     def __dealloc__(self):
@@ -160,13 +254,15 @@ cdef class DenseSet:
         position = self.head_of(hash)[0]
         while position != NONE:
             entry = self.entry(position)
-            if entry.hash == hash and _same(entry.key, key):
+            if entry.hash == hash and (
+                _has_key(entry.key.pair, key) if self.has_pairs else _same(entry.key.object, key)
+            ):
                 return position
             position = entry.next
         return -1
 
-    cdef Entry *push(self, bytes key, uint32_t hash) except NULL:
-        """Adds `key`, known to be absent, at the last position; the caller fills the word."""
+    cdef Entry *push(self, uint32_t hash) except NULL:
+        """Adds an entry for a key, known to be absent, at the last position; the caller fills in what it has."""
         cdef Entry *entry
         cdef uint32_t *head
         if self.count == <Py_ssize_t>NONE:
@@ -177,13 +273,18 @@ cdef class DenseSet:
             self.grow_buckets()
         head = self.head_of(hash)
         entry = self.entry(self.count)
-        entry.key = <PyObject *>key
-        _incref(entry.key)
         entry.hash = hash
         entry.next = head[0]
         head[0] = <uint32_t>self.count
         self.count += 1
-        self.object_bytes += _weight(entry.key)
+        return entry
+
+    cdef Entry *push_key(self, bytes key, uint32_t hash) except NULL:
+        """As `push`, with the object of the key."""
+        cdef Entry *entry = self.push(hash)
+        entry.key.object = <PyObject *>key
+        _incref(entry.key.object)
+        self.object_bytes += _weight(entry.key.object)
         return entry
 
     cdef int grow_buckets(self) except -1:
@@ -240,11 +341,12 @@ cdef class DenseSet:
 
     cdef void release(self, Entry *entry) noexcept:
         """Lets go of an entry's objects."""
-        self.object_bytes -= _weight(entry.key)
-        _decref(entry.key)
-        if self.owns_values:
-            self.object_bytes -= _weight(entry.word.value)
-            _decref(entry.word.value)
+        if self.has_pairs:
+            self.object_bytes -= _pair_weight(entry.key.pair)
+            _free_pair(entry.key.pair)
+        else:
+            self.object_bytes -= _weight(entry.key.object)
+            _decref(entry.key.object)
 
     cdef int copy_into(self, DenseSet twin) except -1:
         cdef Py_ssize_t position
@@ -254,13 +356,15 @@ cdef class DenseSet:
         _copy(&twin.entries, &self.entries, self.count)
         _copy(&twin.heads, &self.heads, self.buckets)
         for position in range(self.count):
-            entry = self.entry(position)
-            _incref(entry.key)
-            if self.owns_values:
-                _incref(entry.word.value)
+            entry = twin.entry(position)
+            if self.has_pairs:
+                entry.key.pair = _copy_pair(entry.key.pair)
+            else:
+                _incref(entry.key.object)
+            # Should memory end here, the twin lets go of as many as it has.
+            twin.count = position + 1
         twin.buckets = self.buckets
         twin.mask = self.mask
-        twin.count = self.count
         twin.object_bytes = self.object_bytes
         return 0
 
@@ -274,16 +378,16 @@ cdef class DenseSet:
         return self.lookup(key, _hash(key))
 
     cpdef bytes key_at(self, Py_ssize_t position):
-        """The key at `position`: the very object that was added."""
+        """The key at `position`: the very object that was added, but in a map to bytes."""
         self.within(position)
-        return <bytes>self.entry(position).key
+        return <bytes>self.entry(position).key.object
 
     cpdef bint add(self, bytes key) except -1:
         """Adds `key`; whether it was absent."""
         cdef uint32_t hash = _hash(key)
         if self.lookup(key, hash) >= 0:
             return False
-        self.push(key, hash)
+        self.push_key(key, hash)
         return True
 
     cpdef bint delete(self, bytes key) except -1:
@@ -326,7 +430,7 @@ cdef class DenseSet:
         cdef list found = PyList_New(self.count)
         cdef Py_ssize_t position
         for position in range(self.count):
-            key = <bytes>self.entry(position).key
+            key = <bytes>self.entry(position).key.object
             Py_INCREF(key)
             PyList_SET_ITEM(found, position, key)
         return found
@@ -367,9 +471,10 @@ cdef class DenseSet:
                 assert position < self.count
                 entry = self.entry(position)
                 assert self.head_of(entry.hash) == self.head(bucket)
-                assert entry.hash == _hash(<bytes>entry.key)
-                assert self.lookup(<bytes>entry.key, entry.hash) == position
-                weight += _weight(entry.key) + (_weight(entry.word.value) if self.owns_values else 0)
+                key = self.key_at(position)
+                assert entry.hash == _hash(key)
+                assert self.lookup(key, entry.hash) == position
+                weight += _pair_weight(entry.key.pair) if self.has_pairs else _weight(entry.key.object)
                 position = entry.next
                 linked += 1
         assert linked == self.count
@@ -380,8 +485,7 @@ cdef class ByteMap(DenseSet):
     """A map of byte strings to byte strings."""
 
     def __cinit__(self):
-        self.entries.width = sizeof(Entry)
-        self.owns_values = True
+        self.has_pairs = True
 
     cpdef bint add(self, bytes key) except -1:
         raise TypeError("a map has no keys without values")
@@ -389,51 +493,91 @@ cdef class ByteMap(DenseSet):
     cpdef bytes get(self, bytes key):
         """The value of `key`, or None."""
         cdef Py_ssize_t position = self.lookup(key, _hash(key))
-        return None if position < 0 else <bytes>self.entry(position).word.value
+        return None if position < 0 else _value_of(self.entry(position).key.pair)
+
+    cpdef bytes key_at(self, Py_ssize_t position):
+        self.within(position)
+        return _key_of(self.entry(position).key.pair)
 
     cpdef bytes value_at(self, Py_ssize_t position):
         self.within(position)
-        return <bytes>self.entry(position).word.value
+        return _value_of(self.entry(position).key.pair)
 
     cpdef bint set(self, bytes key, bytes value) except -1:
         """Gives `key` the value; whether the key was absent."""
         cdef uint32_t hash = _hash(key)
         cdef Py_ssize_t position = self.lookup(key, hash)
-        cdef Entry *entry
+        cdef Pair *pair
         if position >= 0:
             self.set_at(position, value)
             return False
         if value is None:
             raise TypeError("a value must be bytes")
-        entry = self.push(key, hash)
-        entry.word.value = <PyObject *>value
-        _incref(entry.word.value)
-        self.object_bytes += _weight(entry.word.value)
+        if PyBytes_GET_SIZE(key) > LARGEST_KEY:
+            raise OverflowError("a key is too large")
+        pair = _new_pair(PyBytes_AS_STRING(key), PyBytes_GET_SIZE(key), value)
+        try:
+            self.push(hash).key.pair = pair
+        except (MemoryError, OverflowError):
+            _free_pair(pair)
+            raise
+        self.object_bytes += _pair_weight(pair)
         return True
 
     cpdef object set_at(self, Py_ssize_t position, bytes value):
         """Replaces the value at `position`."""
         cdef Entry *entry
-        cdef PyObject *old
+        cdef Pair *old
+        cdef size_t size
         self.within(position)
         if value is None:
             raise TypeError("a value must be bytes")
         entry = self.entry(position)
-        old = entry.word.value
-        entry.word.value = <PyObject *>value
-        _incref(entry.word.value)
-        self.object_bytes += _weight(entry.word.value) - _weight(old)
-        _decref(old)
+        old = entry.key.pair
+        size = <size_t>PyBytes_GET_SIZE(value)
+        if (
+            size <= MOST_COPIED
+            and old.value_size != OBJECT
+            and _block_size(old.key_size, size) == _block_size(old.key_size, old.value_size)
+        ):
+            _put_value(old, value)
+            return
+        entry.key.pair = _new_pair(_key_in(old), old.key_size, value)
+        self.object_bytes += _pair_weight(entry.key.pair) - _pair_weight(old)
+        _free_pair(old)
+
+    cpdef list keys(self):
+        """All keys, by position."""
+        cdef list found = PyList_New(self.count)
+        cdef Py_ssize_t position
+        for position in range(self.count):
+            _fill(found, position, _key_of(self.entry(position).key.pair))
+        return found
 
     cpdef list values(self):
         """All values, by position."""
         cdef list found = PyList_New(self.count)
         cdef Py_ssize_t position
         for position in range(self.count):
-            value = <bytes>self.entry(position).word.value
-            Py_INCREF(value)
-            PyList_SET_ITEM(found, position, value)
+            _fill(found, position, _value_of(self.entry(position).key.pair))
         return found
+
+    cpdef list items(self):
+        """All keys, each before its value, by position."""
+        cdef list found = PyList_New(2 * self.count)
+        cdef Py_ssize_t position
+        cdef const Pair *pair
+        for position in range(self.count):
+            pair = self.entry(position).key.pair
+            _fill(found, 2 * position, _key_of(pair))
+            _fill(found, 2 * position + 1, _value_of(pair))
+        return found
+
+
+cdef inline void _fill(list found, Py_ssize_t place, bytes value) noexcept:
+    """Puts a value into an empty slot of a new list."""
+    Py_INCREF(value)
+    PyList_SET_ITEM(found, place, value)
 
 
 cdef class ScoreMap(DenseSet):
@@ -448,23 +592,23 @@ cdef class ScoreMap(DenseSet):
     cpdef object get(self, bytes key):
         """The score of `key`, or None."""
         cdef Py_ssize_t position = self.lookup(key, _hash(key))
-        return None if position < 0 else self.entry(position).word.score
+        return None if position < 0 else self.entry(position).score
 
     cpdef double value_at(self, Py_ssize_t position) except? -1:
         self.within(position)
-        return self.entry(position).word.score
+        return self.entry(position).score
 
     cpdef bint set(self, bytes key, double score) except -1:
         """Gives `key` the score; whether the key was absent."""
         cdef uint32_t hash = _hash(key)
         cdef Py_ssize_t position = self.lookup(key, hash)
         if position >= 0:
-            self.entry(position).word.score = score
+            self.entry(position).score = score
             return False
-        self.push(key, hash).word.score = score
+        self.push_key(key, hash).score = score
         return True
 
     cpdef object set_at(self, Py_ssize_t position, double score):
         """Replaces the score at `position`."""
         self.within(position)
-        self.entry(position).word.score = score
+        self.entry(position).score = score

@@ -30,7 +30,6 @@ cdef class Hash(Container):
     cpdef bytes value_at(self, Py_ssize_t position)
     cpdef list fields(self)
     cpdef list values(self)
-    @cython.locals(position=Py_ssize_t, found=list)
     cpdef list items(self)
     cpdef expect(self, Py_ssize_t number)
     cpdef long long deadline(self, bytes field) except -1

@@ -113,13 +113,7 @@ class Hash(Container):
 
     def items(self) -> list[bytes]:
         """All fields, each before its value, by position."""
-        if self._table is None:
-            return self._pack.items()
-        found: list[bytes] = []
-        for position in range(len(self._table)):
-            found.append(self._table.key_at(position))
-            found.append(self._table.value_at(position))
-        return found
+        return self._pack.items() if self._table is None else self._table.items()
 
     def expect(self, number: int) -> None:
         """Says that `number` fields come at once; as on the real server too many of them make a table beforehand."""
@@ -142,9 +136,6 @@ class Hash(Container):
         if self._deadlines is None:
             self._deadlines = SortedSet(self._limits)
         self._extended = True
-        if self._table is not None:
-            # The table and the deadlines share one object, not the equal one that the caller has.
-            field = self._table.key_at(self._table.find(field))
         self._deadlines.put(field, float(deadline_ms))
         self._deadlines_changed()
 
