@@ -154,14 +154,15 @@ def test_a_lost_answer_is_told() -> None:
 
 def test_lanes_are_as_many_as_calls_at_a_time() -> None:
     lanes = Lanes()
-    seen: set[tuple[str, int]] = set()
+    seen: set[tuple[bytes, bytes]] = set()
     barrier = threading.Barrier(4)
 
     def call() -> None:
         for _ in range(200):
-            with lanes.call() as lane:
-                assert lane not in seen
-                seen.add(lane)
+            lane = lanes.take()
+            assert lane.words not in seen
+            seen.add(lane.words)
+            lanes.give_back(lane)
         barrier.wait()
 
     threads = [threading.Thread(target=call) for _ in range(4)]
@@ -174,28 +175,33 @@ def test_lanes_are_as_many_as_calls_at_a_time() -> None:
 
 
 def test_a_call_without_an_answer_gives_up_its_lane() -> None:
-    lanes = Lanes()
-    with pytest.raises(ZeroDivisionError), lanes.call() as (given_up, _):
-        raise ZeroDivisionError
-    with lanes.call() as (lane, number):
-        assert lane != given_up
-        assert number == 1
+    with Embedded().client() as client:
+        forgetful = Forgetful(client, 1, again=False)
+        board = Leaderboard(forgetful)  # type: ignore[arg-type]
+        with pytest.raises(OutcomeUnknown):
+            board.increment_score("g", "ann", 5)
+        board.increment_score("g", "ann", 5)
+        board.increment_score("g", "ann", 5)
+        # The first call is the only one in its lane, the others are in one.
+        calls = client.hgetall("leaderboard:{g}:calls").values()
+        assert sorted(call.split()[0] for call in calls) == [b"1", b"2"]
 
 
 def test_a_fork_has_lanes_of_its_own() -> None:
     lanes = Lanes()
-    with lanes.call() as (ours, _):
-        pass
+    ours = lanes.take()
+    lanes.give_back(ours)
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
-        with lanes.call() as (theirs, _):
-            os.write(writing, theirs.encode())
+        os.write(writing, lanes.take().name)
         os._exit(0)
     os.close(writing)
-    with os.fdopen(reading) as pipe:
-        assert pipe.read() != ours
+    with os.fdopen(reading, "rb") as pipe:
+        theirs = pipe.read()
     assert os.waitpid(child, 0)[1] == 0
+    assert theirs
+    assert theirs != ours.name
 
 
 def test_old_lanes_are_forgotten(toolkit: Toolkit) -> None:

@@ -17,6 +17,9 @@ from alcove.patterns.core.keys import Keys
 from alcove.patterns.core.scripts import Lanes, Script, Word
 from alcove.patterns.core.waiting import longest_wait
 
+# Replies' texts are bytes, whatever the client does.
+UNDECODED = {NEVER_DECODE: True}
+
 
 class Pattern:
     """A pattern over a client.
@@ -41,19 +44,20 @@ class Pattern:
         A script that is applied once wants its hash of calls as the last of `keys`. Raises `OutcomeUnknown` when the
         connection was lost and nobody knows whether it was applied.
         """
+        lane = self._lanes.take() if script.once else None
+        words = args if lane is None else (*args, *lane.words)
+        # Not by `_command`: every operation comes this way, and each call on it takes its time.
+        send = self.client.execute_command
         try:
-            if not script.once:
-                return self._sent(script, keys, args)
-            with self._lanes.call() as (lane, number):
-                return self._sent(script, keys, (*args, lane, number))
+            try:
+                answer = send("EVALSHA", script.sha, len(keys), *keys, *words, **UNDECODED)  # type: ignore[no-untyped-call]
+            except NoScriptError:
+                answer = self._command(*script.by_text(keys, words))
         except (RedisConnectionError, RedisTimeoutError) as error:
             raise OutcomeUnknown(f"the connection was lost during {script.name}: {error}") from error
-
-    def _sent(self, script: Script, keys: Sequence[str], args: Sequence[Word]) -> Any:
-        try:
-            return self._command(*script.by_sha(keys, args))
-        except NoScriptError:
-            return self._command(*script.by_text(keys, args))
+        if lane is not None:
+            self._lanes.give_back(lane)
+        return answer
 
     def _longest_wait(self) -> float:
         """For how many seconds a command may block before the client takes the connection for dead."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Any
 
 from alcove.patterns.core.errors import InvalidArgument
@@ -31,8 +32,13 @@ def id_text(value: Id) -> str:
         raise InvalidArgument("an id is not empty")
     if len(text) > LONGEST_ID:
         raise InvalidArgument(f"an id has at most {LONGEST_ID} characters, not {len(text)}")
-    # Most are safe, and every operation has some.
-    return text if _UNSAFE.search(text) is None else _UNSAFE.sub(_escaped, text)
+    return _safe(text)
+
+
+@lru_cache(4096)
+def _safe(text: str) -> str:
+    # Every operation has some ids, and most come again soon.
+    return _UNSAFE.sub(_escaped, text)
 
 
 def _escaped(found: re.Match[str]) -> str:
@@ -48,9 +54,14 @@ def plain_text(value: Any, what: str) -> str:
 
 def name_text(value: str) -> str:
     """A name that a program chooses, such as "user" or "cache:page". Raises `InvalidArgument` for odd ones."""
-    if not isinstance(value, str) or not _NAME.fullmatch(value):
+    if not isinstance(value, str) or not _is_name(value):
         raise InvalidArgument(f"a name has letters, digits, '_', '-', '.' and ':' between them, not {value!r}")
     return value
+
+
+@lru_cache(256)
+def _is_name(text: str) -> bool:
+    return _NAME.fullmatch(text) is not None
 
 
 class Keys:
@@ -78,7 +89,8 @@ class Keys:
 
     def tagged(self, kind: str, id: Id, *attributes: Id) -> str:
         """The same with the id as hash tag, so that all keys of the object are on one node of a cluster."""
-        return ":".join((f"{self._prefix}{name_text(kind)}:{{{id_text(id)}}}", *map(id_text, attributes)))
+        place = f"{self._prefix}{name_text(kind)}:{{{id_text(id)}}}"
+        return ":".join((place, *map(id_text, attributes))) if attributes else place
 
     def __repr__(self) -> str:
         return f"Keys({self.namespace!r})"

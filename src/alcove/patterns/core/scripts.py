@@ -43,10 +43,8 @@ class Script:
         if once:
             body = lua("once").replace("--BODY--\n", body)
         self.text = lua("common") + body
-        self.sha = sha1(self.text.encode(), usedforsecurity=False).hexdigest()
-
-    def by_sha(self, keys: Sequence[str], args: Sequence[Word]) -> tuple[Word, ...]:
-        return ("EVALSHA", self.sha, len(keys), *keys, *args)
+        # As it is sent: clients take longer for texts.
+        self.sha = sha1(self.text.encode(), usedforsecurity=False).hexdigest().encode()
 
     def by_text(self, keys: Sequence[str], args: Sequence[Word]) -> tuple[Word, ...]:
         return ("EVAL", self.text, len(keys), *keys, *args)
@@ -60,10 +58,25 @@ def words_of(whole: bytes | list[bytes]) -> list[bytes]:
     return whole.split(b"\n") if isinstance(whole, bytes) else whole
 
 
+class Lane:
+    """What the server knows a row of calls by, and the number of the last one."""
+
+    __slots__ = ("name", "number")
+
+    def __init__(self, name: bytes) -> None:
+        self.name = name
+        self.number = 0
+
+    @property
+    def words(self) -> tuple[bytes, bytes]:
+        """What a script is told last."""
+        return self.name, b"%d" % self.number
+
+
 class Lanes:
     """Gives each call under way a lane of its own, and the calls in a lane ascending numbers.
 
-    A lane is free again when its call was answered. One whose call was not, be it cancelled or given up, is not used
+    Who was answered gives his lane back. One whose call was not answered, be it cancelled or given up, is not used
     again: the call may still arrive.
     """
 
@@ -74,12 +87,12 @@ class Lanes:
 
     def _begin(self) -> None:
         self._process = os.getpid()
-        self._name = secrets.token_urlsafe(9)
+        self._name = secrets.token_urlsafe(9).encode()
         self._opened = count()
-        self._free: list[list[int]] = []
+        self._free: list[Lane] = []
 
-    def call(self) -> Call:
-        """The lane and number of one call, for as long as a block takes."""
+    def take(self) -> Lane:
+        """A lane, with the number of the next call."""
         if os.getpid() != self._process:
             # A fork must not go on with its parent's numbers.
             self._begin()
@@ -87,24 +100,10 @@ class Lanes:
         try:
             lane = self._free.pop()
         except IndexError:
-            lane = [next(self._opened), 0]
-        lane[1] += 1
-        return Call(self._name, lane, self._free)
+            lane = Lane(b"%b%d" % (self._name, next(self._opened)))
+        lane.number += 1
+        return lane
 
-
-class Call:
-    """A call in a lane, which is free again when the block ends without an error."""
-
-    __slots__ = ("_free", "_lane", "_name")
-
-    def __init__(self, name: str, lane: list[int], free: list[list[int]]) -> None:
-        self._name = name
-        self._lane = lane
-        self._free = free
-
-    def __enter__(self) -> tuple[str, int]:
-        return f"{self._name}{self._lane[0]}", self._lane[1]
-
-    def __exit__(self, kind: object, error: object, where: object) -> None:
-        if kind is None:
-            self._free.append(self._lane)
+    def give_back(self, lane: Lane) -> None:
+        """The call in a lane was answered."""
+        self._free.append(lane)
