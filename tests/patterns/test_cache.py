@@ -145,12 +145,29 @@ def test_when_the_loader_dies_the_next_one_loads(live_toolkit: Toolkit) -> None:
     cache = live_toolkit.make("Cache", lease=0.2, beta=0.0)
     # What a process leaves behind that took the turn to load, and was killed.
     dead = live_toolkit.make("Cache", lease=0.2, beta=0.0)
-    assert dead._read(["k"], "its token", 0.2)["k"].state == "load"
+    assert dead._read(["k"], "another", 0.2)["k"].state == "load"
     source = Source()
     began = time.monotonic()
     assert cache.get_or_load("k", source) == "value"
     assert 0.1 < time.monotonic() - began < 5
     assert source.loads == 1
+
+
+def test_who_asks_again_because_the_answer_was_lost_has_the_turn_still(toolkit: Toolkit) -> None:
+    cache = steady(toolkit)
+    first, again, another = (cache._read_one("k", token, 10) for token in ("one", "one", "another"))
+    assert (first.state, again.state, another.state) == ("load", "load", "wait")
+    assert first.turn == again.turn
+
+
+def test_a_question_that_comes_late_does_not_make_an_old_load_new(toolkit: Toolkit) -> None:
+    """The network has held a copy of it up, until what is loaded since was invalidated."""
+    cache = steady(toolkit)
+    turn = cache._read_one("k", "one", 10).turn
+    cache.invalidate("k")
+    assert cache._read_one("k", "one", 10).state == "load"
+    assert cache._store({"k": "old"}, {"k": turn}, None, (), 0) == set()
+    assert cache.get("k") is None
 
 
 def test_stale_is_served_while_one_loads_anew(toolkit: Toolkit) -> None:

@@ -35,7 +35,7 @@ from alcove.patterns.core.cache import (
 )
 from alcove.patterns.core.codecs import JSON, Codec, Compressed
 from alcove.patterns.core.errors import InvalidArgument
-from alcove.patterns.core.near import Near, kept_of
+from alcove.patterns.core.near import Kept, Near
 from alcove.patterns.core.scripts import Script, Word
 
 T = TypeVar("T")
@@ -135,7 +135,7 @@ class Cache(Pattern):
 
     async def get(self, key: str, default: Any = None) -> Any:
         """The value of a key, fresh or stale; `default` when there is none."""
-        (answer,) = (await self._read([checked_key(key)], "", 0)).values()
+        answer = await self._read_one(checked_key(key), "-", 0)
         return answer.value if answer.is_there else default
 
     async def get_or_load(self, key: str, loader: Loader[T], *, ttl: float | None = None, tags: Tags = ()) -> T:
@@ -154,18 +154,18 @@ class Cache(Pattern):
                 if flight.value is not MISSING:
                     return flight.value  # type: ignore[no-any-return]
             try:
-                (answer,) = (await self._read([key], token, self.settings.lease)).values()
+                answer = await self._read_one(key, token, self.settings.lease)
             except (RedisConnectionError, RedisTimeoutError):
                 if not self.fail_open:
                     raise
                 value: T = await result_of(loader())
                 return value
             if answer.state == "early":
-                self._refresh([key], token, one_of(loader), ttl, tags)
+                self._refresh({key: answer.turn}, one_of(loader), ttl, tags)
             if answer.is_there:
                 return answer.value  # type: ignore[no-any-return]
             if answer.state == "load":
-                return await self._loaded(key, token, loader, ttl, tags)
+                return await self._loaded(key, answer.turn, loader, ttl, tags)
             if answer.state == "unreadable":
                 await self.invalidate(key)
             elif key not in self._flights:
@@ -194,42 +194,56 @@ class Cache(Pattern):
                 loaded: Mapping[str, Any] = await result_of(loader(wanted))
                 return found | {key: loaded.get(key) for key in wanted}  # type: ignore[return-value]
             found |= {key: answer.value for key, answer in answers.items() if answer.is_there}
-            if early := [key for key, answer in answers.items() if answer.state == "early"]:
-                self._refresh(early, token, loader, ttl, tags)
-            if ours := [key for key, answer in answers.items() if answer.state == "load"]:
-                found |= (await self._load_and_store(ours, token, loader, ttl, tags))[0]
+            if early := {key: answer.turn for key, answer in answers.items() if answer.state == "early"}:
+                self._refresh(early, loader, ttl, tags)
+            if ours := {key: answer.turn for key, answer in answers.items() if answer.state == "load"}:
+                found |= (await self._load_and_store(ours, loader, ttl, tags))[0]
             await self.invalidate(*(key for key, answer in answers.items() if answer.state == "unreadable"))
             wanted = [key for key, answer in answers.items() if answer.state in ("wait", "unreadable")]
-            if wanted and wanted[0] not in self._flights and (wait_ms := answers[wanted[0]].wait_ms):
-                await self._until_loaded(wanted[0], wait_ms)
+            if wanted and wanted[0] not in self._flights and answers[wanted[0]].state == "wait":
+                await self._until_loaded(wanted[0], answers[wanted[0]].wait_ms)
         return found
 
     async def _read(self, keys: list[str], token: str, lease: float) -> dict[str, Answer]:
-        settings = self.settings
-        times, ahead = settings.earliness() if lease else 0.0, settings.ahead * settings.ttl
-        answers = self._found_near(keys, times, ahead) if self._near is not None else {}
-        words: list[Word] = [token, round(lease * 1000), times, round(ahead * 1000)]
-        words.append("fields" if self._fields.as_hash else "")
+        """What is there of keys, for one who would have the turn to load for `lease` seconds; 0: he would not."""
+        times = self.settings.earliness() if lease else 0.0
+        answers = self._found_near(keys, times)
+        question = self.settings.question(token, lease, times)
         for shard, group in self._places.by_shard(key for key in keys if key not in answers).items():
-            names = [*self._places.marks(shard), *map(self._places.entry, group)]
-            asked, numbers = monotonic(), self._near.numbers(group) if self._near is not None else ()
-            raw = await self._run(READ, names, words)
-            found = {key: answer_of(answer, self._fields) for key, answer in zip(group, raw, strict=True)}
-            if self._near is not None:
-                listen(self.client, self._near)
-                for key, answer, number in zip(group, raw, numbers, strict=True):
-                    if found[key].state == "fresh":
-                        self._near.keep(key, number, kept_of(answer, asked))
-            answers |= found
+            answers.update(zip(group, await self._asked(shard, group, question), strict=True))
         return answers
 
-    def _found_near(self, keys: list[str], times: float, ahead: float) -> dict[str, Answer]:
-        assert self._near is not None
-        found = {}
+    async def _read_one(self, key: str, token: str, lease: float) -> Answer:
+        """The same of one key, which most calls ask for."""
+        times = self.settings.earliness() if lease else 0.0
+        if self._near is not None and (found := self._found_near([key], times)):
+            return found[key]
+        question = self.settings.question(token, lease, times)
+        (answer,) = await self._asked(self._places.shard(key), [key], question)
+        return answer
+
+    async def _asked(self, shard: int, keys: list[str], question: str) -> list[Answer]:
+        near = self._near
+        asked, numbers = (monotonic(), near.numbers(keys)) if near is not None else (0.0, [])
+        names = [*self._places.marks(shard), *map(self._places.entry, keys)]
+        raw = await self._run(READ, names, [question])
+        answers = [answer_of(each, self._fields) for each in (raw if len(keys) > 1 else [raw])]
+        if near is not None:
+            listen(self.client, near)
+            for key, answer, number in zip(keys, answers, numbers, strict=True):
+                if answer.state == "fresh":
+                    near.keep(key, number, Kept(answer.data, asked + answer.fresh_s, answer.took_s))
+        return answers
+
+    def _found_near(self, keys: list[str], times: float) -> dict[str, Answer]:
+        found: dict[str, Answer] = {}
+        if self._near is None:
+            return found
+        ahead = self.settings.ahead * self.settings.ttl
         for key in keys:
-            flat = self._near.get(key, times, ahead)
-            if flat is not None:
-                found[key] = Answer("fresh", self._fields.value(flat))
+            data = self._near.get(key, times, ahead)
+            if data is not None:
+                found[key] = Answer("fresh", value=self._fields.value(data))
         return found
 
     async def _until_loaded(self, key: str, wait_ms: int) -> None:
@@ -250,11 +264,11 @@ class Cache(Pattern):
 
     # Loading
 
-    async def _loaded(self, key: str, token: str, loader: Loader[T], ttl: float | None, tags: Tags) -> T:
-        """Loads what this caller has the lease of, for all in this process who ask meanwhile."""
+    async def _loaded(self, key: str, turn: str, loader: Loader[T], ttl: float | None, tags: Tags) -> T:
+        """Loads what it is this caller's turn to load, for all in this process who ask meanwhile."""
         flight = self._flights[key] = Flight()
         try:
-            values, held = await self._load_and_store([key], token, one_of(loader), ttl, tags)
+            values, held = await self._load_and_store({key: turn}, one_of(loader), ttl, tags)
             if key in held:
                 flight.value = values[key]
             return values[key]
@@ -265,41 +279,41 @@ class Cache(Pattern):
             self._land(key, flight)
 
     async def _load_and_store(
-        self, keys: list[str], token: str, loader: ManyLoader[T], ttl: float | None, tags: Tags
+        self, turns: Mapping[str, str], loader: ManyLoader[T], ttl: float | None, tags: Tags
     ) -> tuple[dict[str, T], set[str]]:
         """Loads keys and stores them. Answers the values, and of which keys they are what others may have as well.
 
-        Gives the leases back if that fails.
+        Gives the turns back if that fails.
         """
         began = monotonic()
         is_settled = False
         try:
-            loaded = await result_of(loader(keys))
-            values: dict[str, Any] = {key: loaded.get(key) for key in keys}
-            held = await self._store(values, token, ttl, tags, round((monotonic() - began) * 1000))
+            loaded = await result_of(loader([*turns]))
+            values: dict[str, Any] = {key: loaded.get(key) for key in turns}
+            held = await self._store(values, turns, ttl, tags, round((monotonic() - began) * 1000))
             is_settled = True
         finally:
             if not is_settled:
-                await self._release(keys, token)
+                await self._release(turns)
         return values, held
 
     async def _store(
-        self, values: Mapping[str, Any], token: str, ttl: float | None, tags: Tags, took_ms: int
+        self, values: Mapping[str, Any], turns: Mapping[str, str], ttl: float | None, tags: Tags, took_ms: int
     ) -> set[str]:
         described = {key: self._described(value, ttl, tags, took_ms) for key, value in values.items()}
         held: set[str] = set()
         try:
             for group in self._places.by_shard(key for key in values if described[key]).values():
-                words: list[Word] = [token]
+                words: list[Word] = []
                 for key in group:
-                    words += described[key]
+                    words += (turns[key], *described[key])
                 stored = await self._change(STORE, group, words)
                 held |= {key for key, is_stored in zip(group, stored, strict=True) if is_stored}
         except (RedisConnectionError, RedisTimeoutError):
             if not self.fail_open:
                 raise
             log.warning("the cache could not store %s", list(values))
-        return held | await self._release([key for key in values if not described[key]], token)
+        return held | await self._release({key: turns[key] for key in values if not described[key]})
 
     def _described(self, value: Any, ttl: float | None, tags: Tags, took_ms: int) -> list[Word]:
         """What scripts are told of a value; nothing when it is not to be stored."""
@@ -310,26 +324,26 @@ class Cache(Pattern):
         stale_ms = round(self.settings.stale * 1000)
         return [fresh_ms, stale_ms, took_ms, len(texts), *texts, *self._fields.words(value)]
 
-    async def _release(self, keys: list[str], token: str) -> set[str]:
-        """Gives leases back. Answers which keys nobody has invalidated since."""
+    async def _release(self, turns: Mapping[str, str]) -> set[str]:
+        """Gives turns back. Answers which keys nobody has invalidated since."""
         held: set[str] = set()
         try:
-            for group in self._places.by_shard(keys).values():
-                answers = await self._run(RELEASE, self._places.pairs(group), [token])
+            for group in self._places.by_shard(turns).values():
+                answers = await self._run(RELEASE, self._places.pairs(group), [turns[key] for key in group])
                 held |= {key for key, is_held in zip(group, answers, strict=True) if is_held}
         except (RedisConnectionError, RedisTimeoutError):
-            # The leases end by themselves.
-            log.warning("the cache could not give back the turn to load %s", keys)
+            # They end by themselves.
+            log.warning("the cache could not give back the turn to load %s", list(turns))
         return held
 
-    def _refresh(self, keys: list[str], token: str, loader: ManyLoader[Any], ttl: float | None, tags: Tags) -> None:
+    def _refresh(self, turns: Mapping[str, str], loader: ManyLoader[Any], ttl: float | None, tags: Tags) -> None:
         """Loads anew beside the caller, who goes on with the values that are there."""
 
         async def refresh() -> None:
             try:
-                await self._load_and_store(keys, token, loader, ttl, tags)
+                await self._load_and_store(turns, loader, ttl, tags)
             except Exception:
-                log.exception("the cache could not load %s anew", keys)
+                log.exception("the cache could not load %s anew", list(turns))
 
         self._refreshes = {task for task in self._refreshes if not task.done}
         self._refreshes.add(spawn("refresh of the cache", refresh))

@@ -5,8 +5,8 @@ from __future__ import annotations
 import inspect
 import logging
 import math
+import os
 import random
-import secrets
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from string import Formatter
 from typing import Any, Final, Literal
@@ -85,6 +85,10 @@ class Settings(msgspec.Struct, frozen=True):
         spread = 1 + self.jitter * random.uniform(-1, 1)
         return max(1, round(ttl * spread * 1000))
 
+    def question(self, token: str, lease: float, times: float) -> str:
+        """What the script `read` is asked: by whom, for how long he would load (0: he would not), and how early."""
+        return f"{token} {lease * 1000:.0f} {times:.6f} {self.ahead * self.ttl * 1000:.0f}"
+
     def earliness(self) -> float:
         """How many times the duration of the last load before its end an entry is loaded anew, by chance.
 
@@ -93,17 +97,42 @@ class Settings(msgspec.Struct, frozen=True):
         return -self.beta * math.log(1 - random.random()) if self.beta else 0.0
 
 
+# A value as an entry has it: as one, or the names and values of its fields.
+Data = bytes | list[bytes]
+
+
 class Answer(msgspec.Struct, frozen=True):
-    """What a read found: the value, if it is there, and what the caller is to do."""
+    """What a read found, as lua/cache/read.lua says: the value, if it is there, and what the caller is to do."""
 
     state: State
-    value: Any
-    # How many milliseconds somebody else may take to load it, when the state is "wait".
-    wait_ms: int = 0
+    numbers: list[str] = []
+    value: Any = MISSING
+    # The value as it is stored.
+    data: Data = b""
 
     @property
     def is_there(self) -> bool:
         return self.value is not MISSING
+
+    @property
+    def turn(self) -> str:
+        """The stamp of the caller's turn to load it, when the state is "load" or "early"."""
+        return self.numbers[0]
+
+    @property
+    def wait_ms(self) -> int:
+        """How many milliseconds somebody else may take to load it, when the state is "wait"."""
+        return int(self.numbers[0])
+
+    @property
+    def fresh_s(self) -> float:
+        """For how many seconds it is fresh, when the state is "fresh"."""
+        return int(self.numbers[0]) / 1000
+
+    @property
+    def took_s(self) -> float:
+        """How many seconds its load took, when the state is "fresh"."""
+        return int(self.numbers[1]) / 1000
 
 
 class Fields:
@@ -126,30 +155,36 @@ class Fields:
             words += (name, self.codec.encode(part))
         return words
 
-    def value(self, flat: list[bytes]) -> Any:
-        """The value of these names and values. Raises `CannotDecode`."""
-        if flat and flat[0] == b"":
-            if flat[1] is None:
-                raise CannotDecode("the entry has fields: another kind of cache has written it")
-            return self.codec.decode(flat[1])
-        pairs = zip(flat[::2], flat[1::2], strict=True)
+    def value(self, data: Data) -> Any:
+        """The value that is stored as these. Raises `CannotDecode`."""
+        if isinstance(data, bytes):
+            return self.codec.decode(data)
+        if not self.as_hash:
+            raise CannotDecode("the entry has fields: another kind of cache has written it")
+        pairs = zip(data[::2], data[1::2], strict=True)
         return {name.decode(): self.codec.decode(part) for name, part in pairs}
 
 
 def new_token() -> str:
-    return secrets.token_urlsafe(9)
+    return os.urandom(9).hex()
 
 
-def answer_of(raw: list[Any], fields: Fields) -> Answer:
+def answer_of(raw: Data, fields: Fields) -> Answer:
     """An answer of the script `read`. What another codec has written is "unreadable"."""
-    state, flat, number = raw[:3]
-    if flat is None:
-        return Answer(state.decode(), MISSING, int(number) if state == b"wait" else 0)
+    data: Data
+    if isinstance(raw, bytes):
+        line, is_there, data = raw.partition(b"\n")
+    else:
+        line, is_there, data = raw[0], raw[0], raw[1:]
+    state: Any
+    state, *numbers = line.decode().split()
+    if not is_there:
+        return Answer(state, numbers)
     try:
-        return Answer(state.decode(), fields.value(flat))
+        return Answer(state, numbers, fields.value(data), data)
     except CannotDecode as error:
         log.warning("an entry of the cache is taken for missing: %s", error)
-        return Answer("unreadable", MISSING)
+        return Answer("unreadable")
 
 
 def checked_key(key: str) -> str:
@@ -181,26 +216,28 @@ class Places:
         if not isinstance(shards, int) or not 1 <= shards <= 1024:
             raise InvalidArgument(f"shards are 1 to 1024, not {shards!r}")
         prefix = f"{name_text(namespace)}:" if namespace else ""
-        self._prefix = prefix + name_text(name)
         # What all keys of the cache begin with.
-        self.prefix = f"{self._prefix}:{{"
+        self.prefix = f"{prefix}{name_text(name)}:{{"
         self.shards = shards
+        # What the keys of each shard begin with.
+        self._heads = [f"{self.prefix}{shard}}}:" for shard in range(shards)]
 
     def shard(self, key: str) -> int:
         return crc32(key.encode()) % self.shards if self.shards > 1 else 0
 
     def marks(self, shard: int) -> list[str]:
         """What every script gets: the marks of a shard, and its clock."""
-        return [f"{self._prefix}:{{{shard}}}:marks", f"{self._prefix}:{{{shard}}}:clock"]
+        head = self._heads[shard]
+        return [f"{head}marks", f"{head}clock"]
 
     def entry(self, key: str) -> str:
-        return f"{self._prefix}:{{{self.shard(key)}}}:entry:{key}"
+        return f"{self._heads[self.shard(key)]}entry:{key}"
 
     def bell(self, key: str) -> str:
-        return f"{self._prefix}:{{{self.shard(key)}}}:bell:{key}"
+        return f"{self._heads[self.shard(key)]}bell:{key}"
 
     def calls(self, shard: int) -> str:
-        return f"{self._prefix}:{{{shard}}}:calls"
+        return f"{self._heads[shard]}calls"
 
     def pairs(self, keys: Sequence[str]) -> list[str]:
         """The marks and the clock of the keys' shard, and each entry with its bell."""

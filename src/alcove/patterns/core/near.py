@@ -14,6 +14,7 @@ from weakref import WeakSet
 import msgspec
 from redis.exceptions import ConnectionError as RedisConnectionError
 
+from alcove.patterns.core.cache import Data
 from alcove.patterns.core.errors import InvalidArgument
 
 # How often a node is asked for a sign of life, and how long what it was last heard of is believed, in seconds.
@@ -30,7 +31,7 @@ _all: WeakSet[Near] = WeakSet()
 class Kept(msgspec.Struct, frozen=True):
     """An encoded value, until when it is fresh by this process's clock, and how many seconds its load took."""
 
-    flat: list[bytes]
+    data: Data
     until: float
     took: float
 
@@ -136,7 +137,7 @@ class Near:
 
     # Values
 
-    def get(self, key: str, times: float, ahead: float) -> list[bytes] | None:
+    def get(self, key: str, times: float, ahead: float) -> Data | None:
         """The encoded value of a key that is fresh, and not to be loaded early: `times` what its load took, or `ahead`
         seconds before its end.
         """
@@ -150,7 +151,7 @@ class Near:
             left = kept.until - now
             if left > max(kept.took * times, ahead):
                 self._kept.move_to_end(key)
-                return kept.flat
+                return kept.data
             if left <= 0:
                 del self._kept[key]
             return None
@@ -229,11 +230,6 @@ def own_connection(client: Any, node: str) -> Any:
     if "health_check_interval" in options:
         options["health_check_interval"] = 0
     return pool.connection_class(**options)
-
-
-def kept_of(raw: list[Any], asked: float) -> Kept:
-    """What the script `read` answered for what is fresh: its time counts from when it was asked."""
-    return Kept(raw[1], asked + raw[2] / 1000, raw[3] / 1000)
 
 
 def _after_fork() -> None:

@@ -5,17 +5,16 @@
 --
 -- An entry is a hash:
 --   .            the value, or .<name> for each of its fields
---   stamp        when its load began; it holds unless `epoch` or one of its tags is marked as late or later
---   fresh        until when it is fresh, in ms; it is stale from then until it expires
---   took         how long its load took, in ms
---   tags         its tags, packed
---   lease until begun waiting      whose turn it is to load it, how long, since when; and how many wait for it
---   writers                         the write-throughs that go on, packed: {stamp, until when it is believed, whether
---                                   another went on at the same time}
+--   about        when its load began, a stamp: it holds unless `epoch` or one of its tags is marked as late or later;
+--                until when it is fresh, in ms, being stale from then until it expires; and how long its load took, in ms
+--   tags         its tags, packed, if it has any
+--   lease        whose turn it is to load it, until when, and since which stamp: by that he is known when he has
+--   waiting      how many wait for that
+--   writers      the write-throughs that go on, packed: {stamp, until when it is believed, whether another went on at
+--                the same time}
 local marks, clock = KEYS[1], KEYS[2]
-local META = {'stamp', 'fresh', 'took', 'tags', 'lease', 'until', 'begun', 'waiting', 'writers'}
-local NO_NUMBER = {tags = true, lease = true, writers = true}
 local TAG = 't:'
+local LEASE = '^(%S+) (%d+) (%d+)$'
 
 local function text(number)
   return string.format('%.0f', number)
@@ -61,21 +60,22 @@ local function holds(stamp, tags)
   return true
 end
 
-local function read(entry)
-  local values = redis.call('HMGET', entry, unpack(META))
-  local found = {}
-  for i, name in ipairs(META) do
-    if values[i] then
-      found[name] = NO_NUMBER[name] and values[i] or tonumber(values[i])
-    end
-  end
-  return found
+-- Whether an entry holds that is `about` this, and its times: until when it is fresh, and how long its load took.
+local function holding(about, tags)
+  local stamp, fresh, took = string.match(about or '', '^(%d+) (%d+) (%d+)$')
+  return stamp and holds(tonumber(stamp), tags and cmsgpack.unpack(tags) or {}), fresh, took
+end
+
+-- The stamp of the turn to load an entry; nil when it is nobody's.
+local function turn_of(entry)
+  local _, _, begun = string.match(redis.call('HGET', entry, 'lease') or '', LEASE)
+  return begun
 end
 
 -- The write-throughs that go on.
-local function writers_of(found)
-  local writers = {}
-  for _, writer in ipairs(found.writers and cmsgpack.unpack(found.writers) or {}) do
+local function writers_of(entry)
+  local packed, writers = redis.call('HGET', entry, 'writers'), {}
+  for _, writer in ipairs(packed and cmsgpack.unpack(packed) or {}) do
     if writer[2] > now() then
       writers[#writers + 1] = writer
     end
@@ -101,10 +101,19 @@ end
 
 -- Those who wait look again.
 local function wake(bell, waiting)
-  for _ = 1, math.min(waiting or 0, 10000) do
-    redis.call('RPUSH', bell, '1')
+  if waiting then
+    for _ = 1, math.min(waiting, 10000) do
+      redis.call('RPUSH', bell, '1')
+    end
+    redis.call('PEXPIRE', bell, 5000)
   end
-  redis.call('PEXPIRE', bell, 5000)
+end
+
+-- It is nobody's turn any more.
+local function end_lease(entry, bell)
+  local waiting = redis.call('HGET', entry, 'waiting')
+  redis.call('HDEL', entry, 'lease', 'waiting')
+  wake(bell, waiting)
 end
 
 local function note_writers(entry, writers)
@@ -120,12 +129,10 @@ end
 
 -- Leaves of an entry only that it is being written.
 local function forget(entry, bell)
-  local found = read(entry)
+  local waiting, writers = redis.call('HGET', entry, 'waiting'), writers_of(entry)
   redis.call('DEL', entry)
-  note_writers(entry, writers_of(found))
-  if found.waiting then
-    wake(bell, found.waiting)
-  end
+  note_writers(entry, writers)
+  wake(bell, waiting)
 end
 
 -- ARGV from `at`: how long it is fresh and how long stale after, in ms; how long the load took; how many tags, and
@@ -147,10 +154,12 @@ end
 
 -- Puts a new value in place of all that is there.
 local function put(entry, bell, stamp, new)
-  local waiting = read(entry).waiting
+  local waiting = redis.call('HGET', entry, 'waiting')
   redis.call('DEL', entry)
-  local tags = cmsgpack.pack(new.tags)
-  redis.call('HSET', entry, 'stamp', text(stamp), 'fresh', text(now() + new.fresh), 'took', new.took, 'tags', tags)
+  redis.call('HSET', entry, 'about', string.format('%.0f %.0f %s', stamp, now() + new.fresh, new.took))
+  if #new.tags > 0 then
+    redis.call('HSET', entry, 'tags', cmsgpack.pack(new.tags))
+  end
   for i = 1, #new.fields, 2 do
     redis.call('HSET', entry, '.' .. new.fields[i], new.fields[i + 1])
   end
@@ -161,7 +170,5 @@ local function put(entry, bell, stamp, new)
     redis.call('HSET', clock, 'longest', text(life))
   end
   keep_marks()
-  if waiting then
-    wake(bell, waiting)
-  end
+  wake(bell, waiting)
 end

@@ -2,12 +2,10 @@
 -- ARGV: field, by how much, and the stamp of the write that it belongs to, or ''.
 -- Answers the sum, or false when it is not there. Loads that have begun before are not stored.
 local entry, bell, field = KEYS[3], KEYS[4], '.' .. ARGV[1]
-local found = read(entry)
-if found.lease then
-  redis.call('HDEL', entry, 'lease', 'until', 'begun', 'waiting')
-  wake(bell, found.waiting)
+if redis.call('HEXISTS', entry, 'lease') == 1 then
+  end_lease(entry, bell)
 end
-local writers = writers_of(found)
+local writers = writers_of(entry)
 local is_believed = ARGV[3] == ''
 for i, writer in ipairs(writers) do
   if writer[1] == tonumber(ARGV[3]) then
@@ -22,7 +20,8 @@ if not is_believed then
   forget(entry, bell)
   return false
 end
-if not found.stamp or not holds(found.stamp, cmsgpack.unpack(found.tags)) or redis.call('HEXISTS', entry, field) == 0 then
+local about, tags = unpack(redis.call('HMGET', entry, 'about', 'tags'))
+if not holding(about, tags) or redis.call('HEXISTS', entry, field) == 0 then
   return false
 end
 return redis.call('HINCRBY', entry, field, ARGV[2])

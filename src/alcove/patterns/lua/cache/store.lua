@@ -1,19 +1,17 @@
 -- Stores what was loaded, unless it was invalidated or written since the load began, or is somebody else's to load.
--- KEYS: marks, clock, then each entry and its bell. ARGV: the caller's token; for each entry what `described` reads.
+-- KEYS: marks, clock, then each entry and its bell. ARGV: for each the stamp of the turn, and what `described` reads.
 -- Answers for each whether it was stored.
-local stored, at = {}, 2
+local stored, at = {}, 1
 for i = 3, #KEYS, 2 do
-  local entry, bell, new = KEYS[i], KEYS[i + 1], nil
-  new, at = described(at)
-  local found = read(entry)
+  local entry, bell, turn, new = KEYS[i], KEYS[i + 1], ARGV[at], nil
+  new, at = described(at + 1)
   stored[#stored + 1] = 0
-  if found.lease == ARGV[1] then
-    if #writers_of(found) == 0 and holds(found.begun, new.tags) then
-      put(entry, bell, found.begun, new)
+  if turn_of(entry) == turn then
+    if #writers_of(entry) == 0 and holds(tonumber(turn), new.tags) then
+      put(entry, bell, turn, new)
       stored[#stored] = 1
     else
-      redis.call('HDEL', entry, 'lease', 'until', 'begun', 'waiting')
-      wake(bell, found.waiting)
+      end_lease(entry, bell)
     end
   end
 end

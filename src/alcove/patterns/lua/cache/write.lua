@@ -4,7 +4,7 @@
 --       tag was invalidated: then nothing is there. Answers whether it was stored.
 --       'abort', the stamp: nobody knows what the store has now, so nothing is there.
 local entry, step, bell = KEYS[3], ARGV[1], KEYS[4]
-local writers = writers_of(read(entry))
+local writers = writers_of(entry)
 if step == 'begin' then
   local stamp, is_crowded = tick(), #writers > 0
   for _, writer in ipairs(writers) do
