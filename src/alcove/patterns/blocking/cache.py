@@ -20,6 +20,7 @@ from alcove.patterns.core.cache import (
     INVALIDATE,
     MISSING,
     READ,
+    REFRESH,
     RELEASE,
     SET,
     STORE,
@@ -131,13 +132,15 @@ class Cache(Pattern):
         self._near = Near(self._places.prefix, near) if near else None
         self._flights: dict[str, Flight] = {}
         self._refreshes: set[Task] = set()
+        # What is being loaded anew.
+        self._refreshed: set[str] = set()
 
     # Reading
 
     def get(self, key: str, default: Any = None) -> Any:
         """The value of a key, fresh or stale; `default` when there is none."""
         answer = self._read_one(checked_key(key), "-", 0)
-        return answer.value if answer.is_there else default
+        return answer.value if answer.state == "here" else default
 
     def get_or_load(self, key: str, loader: Loader[T], *, ttl: float | None = None, tags: Tags = ()) -> T:
         """The value of a key, loaded by `loader()` if need be: cache-aside.
@@ -161,9 +164,9 @@ class Cache(Pattern):
                     raise
                 value: T = result_of(loader())
                 return value
-            if answer.state == "early":
-                self._refresh({key: answer.turn}, one_of(loader), ttl, tags)
-            if answer.is_there:
+            if answer.state == "here":
+                if answer.about is not None and self.settings.is_early(answer.about):
+                    self._refresh({key: answer.about.stamp}, one_of(loader), ttl, tags)
                 return answer.value  # type: ignore[no-any-return]
             if answer.state == "load":
                 return self._loaded(key, answer.turn, loader, ttl, tags)
@@ -194,8 +197,13 @@ class Cache(Pattern):
                     raise
                 loaded: Mapping[str, Any] = result_of(loader(wanted))
                 return found | {key: loaded.get(key) for key in wanted}  # type: ignore[return-value]
-            found |= {key: answer.value for key, answer in answers.items() if answer.is_there}
-            if early := {key: answer.turn for key, answer in answers.items() if answer.state == "early"}:
+            found |= {key: answer.value for key, answer in answers.items() if answer.state == "here"}
+            early = {
+                key: answer.about.stamp
+                for key, answer in answers.items()
+                if answer.about is not None and self.settings.is_early(answer.about)
+            }
+            if early:
                 self._refresh(early, loader, ttl, tags)
             if ours := {key: answer.turn for key, answer in answers.items() if answer.state == "load"}:
                 found |= (self._load_and_store(ours, loader, ttl, tags))[0]
@@ -207,44 +215,39 @@ class Cache(Pattern):
 
     def _read(self, keys: list[str], token: str, lease: float) -> dict[str, Answer]:
         """What is there of keys, for one who would have the turn to load for `lease` seconds; 0: he would not."""
-        times = self.settings.earliness() if lease else 0.0
-        answers = self._found_near(keys, times)
-        question = self.settings.question(token, lease, times)
+        answers = {} if self._near is None else self._found_near(self._near, keys)
         for shard, group in self._places.by_shard(key for key in keys if key not in answers).items():
-            answers.update(zip(group, self._asked(shard, group, question), strict=True))
+            answers.update(zip(group, self._asked(shard, group, token, lease), strict=True))
         return answers
 
     def _read_one(self, key: str, token: str, lease: float) -> Answer:
         """The same of one key, which most calls ask for."""
-        times = self.settings.earliness() if lease else 0.0
-        if self._near is not None and (found := self._found_near([key], times)):
+        if self._near is not None and (found := self._found_near(self._near, [key])):
             return found[key]
-        question = self.settings.question(token, lease, times)
-        (answer,) = self._asked(self._places.shard(key), [key], question)
+        (answer,) = self._asked(self._places.shard(key), [key], token, lease)
         return answer
 
-    def _asked(self, shard: int, keys: list[str], question: str) -> list[Answer]:
+    def _asked(self, shard: int, keys: list[str], token: str, lease: float) -> list[Answer]:
         near = self._near
         asked, numbers = (monotonic(), near.numbers(keys)) if near is not None else (0.0, [])
         names = [*self._places.marks(shard), *map(self._places.entry, keys)]
-        raw = self._run(READ, names, [question])
+        raw = self._run(READ, names, [f"{token} {lease * 1000:.0f}"])
         answers = [answer_of(each, self._fields) for each in (raw if len(keys) > 1 else [raw])]
         if near is not None:
             listen(self.client, near)
             for key, answer, number in zip(keys, answers, numbers, strict=True):
-                if answer.state == "fresh":
-                    near.keep(key, number, Kept(answer.data, asked + answer.fresh_s, answer.took_s))
+                about = answer.about
+                if about is not None and about.left > 0:
+                    near.keep(key, number, Kept(answer.data, asked + about.left, about.took))
         return answers
 
-    def _found_near(self, keys: list[str], times: float) -> dict[str, Answer]:
+    def _found_near(self, near: Near, keys: list[str]) -> dict[str, Answer]:
         found: dict[str, Answer] = {}
-        if self._near is None:
-            return found
-        ahead = self.settings.ahead * self.settings.ttl
+        times, ahead = self.settings.earliness(), self.settings.ahead * self.settings.ttl
         for key in keys:
-            data = self._near.get(key, times, ahead)
+            data = near.get(key, times, ahead)
             if data is not None:
-                found[key] = Answer("fresh", value=self._fields.value(data))
+                found[key] = Answer("here", self._fields.value(data))
         return found
 
     def _until_loaded(self, key: str, wait_ms: int) -> None:
@@ -337,17 +340,33 @@ class Cache(Pattern):
             log.warning("the cache could not give back the turn to load %s", list(turns))
         return held
 
-    def _refresh(self, turns: Mapping[str, str], loader: ManyLoader[Any], ttl: float | None, tags: Tags) -> None:
-        """Loads anew beside the caller, who goes on with the values that are there."""
+    def _refresh(self, stamps: Mapping[str, str], loader: ManyLoader[Any], ttl: float | None, tags: Tags) -> None:
+        """Loads anew beside the caller, who goes on with the values that are there, if it is this process's turn."""
+        stamps = {key: stamp for key, stamp in stamps.items() if key not in self._refreshed}
+        if not stamps:
+            return
 
         def refresh() -> None:
             try:
-                self._load_and_store(turns, loader, ttl, tags)
+                for group in self._places.by_shard(stamps).values():
+                    if turns := self._turns({key: stamps[key] for key in group}):
+                        self._load_and_store(turns, loader, ttl, tags)
             except Exception:
-                log.exception("the cache could not load %s anew", list(turns))
+                log.exception("the cache could not load %s anew", list(stamps))
+            finally:
+                self._refreshed.difference_update(stamps)
 
+        self._refreshed.update(stamps)
         self._refreshes = {task for task in self._refreshes if not task.done}
         self._refreshes.add(spawn("refresh of the cache", refresh))
+
+    def _turns(self, stamps: Mapping[str, str]) -> dict[str, str]:
+        """The stamps of this caller's turns to load anew what had these stamps when it was seen."""
+        (shard,) = {self._places.shard(key) for key in stamps}
+        names = [*self._places.marks(shard), *map(self._places.entry, stamps)]
+        words: list[Word] = [new_token(), round(self.settings.lease * 1000), *stamps.values()]
+        turns = self._run(REFRESH, names, words)
+        return {key: turn.decode() for key, turn in zip(stamps, turns, strict=True) if turn}
 
     def settled(self) -> None:
         """Waits for the loads that go on beside their callers."""

@@ -19,7 +19,8 @@ from alcove.patterns.core.errors import CannotDecode, CannotEncode, InvalidArgum
 from alcove.patterns.core.keys import id_text, name_text
 from alcove.patterns.core.scripts import Script, Word
 
-READ: Final = Script("cache/read", with_=["cache/entry"])
+READ: Final = Script("cache/read", with_=["cache/hit", "cache/entry"])
+REFRESH: Final = Script("cache/refresh", with_=["cache/entry"])
 STORE: Final = Script("cache/store", with_=["cache/entry"])
 RELEASE: Final = Script("cache/release", with_=["cache/entry"])
 SET: Final = Script("cache/set", with_=["cache/entry"])
@@ -29,7 +30,7 @@ INCREMENT: Final = Script("cache/increment", once=True, with_=["cache/entry"])
 
 log = logging.getLogger("alcove.patterns")
 
-State = Literal["fresh", "early", "stale", "load", "wait", "miss", "unreadable"]
+State = Literal["here", "load", "wait", "miss", "unreadable"]
 # Longer keys are documents by mistake.
 LONGEST_KEY: Final = 4096
 # As the protocol bounds the arguments of a call.
@@ -47,6 +48,14 @@ class Missing:
 
 
 MISSING: Final = Missing()
+
+
+class About(msgspec.Struct, frozen=True):
+    """When a value's load began, for how many seconds it is fresh from when it was read, and how many its load took."""
+
+    stamp: str
+    left: float
+    took: float
 
 
 class Settings(msgspec.Struct, frozen=True):
@@ -85,9 +94,9 @@ class Settings(msgspec.Struct, frozen=True):
         spread = 1 + self.jitter * random.uniform(-1, 1)
         return max(1, round(ttl * spread * 1000))
 
-    def question(self, token: str, lease: float, times: float) -> str:
-        """What the script `read` is asked: by whom, for how long he would load (0: he would not), and how early."""
-        return f"{token} {lease * 1000:.0f} {times:.6f} {self.ahead * self.ttl * 1000:.0f}"
+    def is_early(self, about: About) -> bool:
+        """Whether a value is to be loaded anew: it is stale, or will be soon."""
+        return about.left <= max(about.took * self.earliness(), self.ahead * self.ttl)
 
     def earliness(self) -> float:
         """How many times the duration of the last load before its end an entry is loaded anew, by chance.
@@ -102,37 +111,17 @@ Data = bytes | list[bytes]
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """What a read found, as lua/cache/read.lua says: the value, if it is there, and what the caller is to do."""
+    """What a read found: the value, if it is there, and what the caller is to do."""
 
     state: State
-    numbers: list[str] = []
     value: Any = MISSING
-    # The value as it is stored.
+    # The value as it is stored, and what it is about, when the state is "here".
     data: Data = b""
-
-    @property
-    def is_there(self) -> bool:
-        return self.value is not MISSING
-
-    @property
-    def turn(self) -> str:
-        """The stamp of the caller's turn to load it, when the state is "load" or "early"."""
-        return self.numbers[0]
-
-    @property
-    def wait_ms(self) -> int:
-        """How many milliseconds somebody else may take to load it, when the state is "wait"."""
-        return int(self.numbers[0])
-
-    @property
-    def fresh_s(self) -> float:
-        """For how many seconds it is fresh, when the state is "fresh"."""
-        return int(self.numbers[0]) / 1000
-
-    @property
-    def took_s(self) -> float:
-        """How many seconds its load took, when the state is "fresh"."""
-        return int(self.numbers[1]) / 1000
+    about: About | None = None
+    # The stamp of the caller's turn to load it, when the state is "load".
+    turn: str = ""
+    # How many milliseconds somebody else may take to load it, when the state is "wait".
+    wait_ms: int = 0
 
 
 class Fields:
@@ -173,15 +162,20 @@ def answer_of(raw: Data, fields: Fields) -> Answer:
     """An answer of the script `read`. What another codec has written is "unreadable"."""
     data: Data
     if isinstance(raw, bytes):
-        line, is_there, data = raw.partition(b"\n")
+        line, _, data = raw.partition(b"\n")
     else:
-        line, is_there, data = raw[0], raw[0], raw[1:]
-    state: Any
-    state, *numbers = line.decode().split()
-    if not is_there:
-        return Answer(state, numbers)
+        line, data = raw[0], raw[1:]
+    state, *words = line.decode().split(" ")
+    if state == "load":
+        return Answer("load", turn=words[0])
+    if state == "wait":
+        return Answer("wait", wait_ms=int(words[0]))
+    if state == "miss":
+        return Answer("miss")
+    seconds, microseconds, stamp, fresh, took = words
+    left = int(fresh) / 1000 - int(seconds) - int(microseconds) / 1_000_000
     try:
-        return Answer(state, numbers, fields.value(data), data)
+        return Answer("here", fields.value(data), data, About(stamp, left, int(took) / 1000))
     except CannotDecode as error:
         log.warning("an entry of the cache is taken for missing: %s", error)
         return Answer("unreadable")

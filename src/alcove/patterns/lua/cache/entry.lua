@@ -14,7 +14,6 @@
 --                the same time}
 local marks, clock = KEYS[1], KEYS[2]
 local TAG = 't:'
-local LEASE = '^(%S+) (%d+) (%d+)$'
 
 local function text(number)
   return string.format('%.0f', number)
@@ -60,16 +59,17 @@ local function holds(stamp, tags)
   return true
 end
 
--- Whether an entry holds that is `about` this, and its times: until when it is fresh, and how long its load took.
-local function holding(about, tags)
-  local stamp, fresh, took = string.match(about or '', '^(%d+) (%d+) (%d+)$')
-  return stamp and holds(tonumber(stamp), tags and cmsgpack.unpack(tags) or {}), fresh, took
+-- Whether an entry holds that is `about` this.
+local function is_holding(about, tags)
+  return about and holds(tonumber(string.match(about, '^%d+')), tags and cmsgpack.unpack(tags) or {})
 end
 
--- The stamp of the turn to load an entry; nil when it is nobody's.
+-- The stamp of the turn to load an entry, for how many ms more it is somebody's, and whose; nothing when it is nobody's.
 local function turn_of(entry)
-  local _, _, begun = string.match(redis.call('HGET', entry, 'lease') or '', LEASE)
-  return begun
+  local holder, ends, begun = string.match(redis.call('HGET', entry, 'lease') or '', '^(%S+) (%d+) (%d+)$')
+  if holder then
+    return begun, ends - now(), holder
+  end
 end
 
 -- The write-throughs that go on.
@@ -97,6 +97,21 @@ local function keep_marks()
       redis.call('PEXPIRE', key, 2 * least)
     end
   end
+end
+
+-- The stamp of the turn to load an entry that a token gets; nil, and for how many ms more, when it is another's.
+local function turn(entry, token, lease)
+  local begun, ms, holder = turn_of(entry)
+  if not begun or ms <= 0 then
+    begun = text(tick())
+  elseif holder ~= token then
+    return nil, ms
+  end
+  -- Else the answer was lost that said so, and it is said again.
+  redis.call('HSET', entry, 'lease', token .. ' ' .. text(now() + lease) .. ' ' .. begun)
+  extend(entry, lease)
+  keep_marks()
+  return begun
 end
 
 -- Those who wait look again.

@@ -21,7 +21,7 @@ if not is_believed then
   return false
 end
 local about, tags = unpack(redis.call('HMGET', entry, 'about', 'tags'))
-if not holding(about, tags) or redis.call('HEXISTS', entry, field) == 0 then
+if not is_holding(about, tags) or redis.call('HEXISTS', entry, field) == 0 then
   return false
 end
 return redis.call('HINCRBY', entry, field, ARGV[2])
