@@ -23,7 +23,7 @@ from alcove.patterns import (
     StaleFence,
 )
 from alcove.patterns import asyncio as asynchronous
-from alcove.patterns.core.locks import LONGEST_MS, ONE, fence_of, new_claim
+from alcove.patterns.core.locks import DROP, LONGEST_MS, ONE, fence_of, new_claim
 from tests.patterns.conftest import Toolkit
 from tests.patterns.places import Embedded
 
@@ -462,6 +462,27 @@ def test_calls_that_are_sent_twice_count_once() -> None:
             assert lock.status("a").fence == held.fence
         assert lock.status("a").holders == 0
         assert lock.release("a", lock.acquire("a")) is True
+
+
+def test_what_is_remembered_of_calls_is_bounded() -> None:
+    with Embedded().client() as client:
+        for number in range(1100):
+            client.set("lock:{a}", "token")
+            keys = ["lock:{a}", "lock:{a}:queue", "lock:{a}:dropped"]
+            assert client.execute_command(*DROP.by_text(keys, ["token", f"lane{number}", 1])) == 1
+        assert client.hlen("lock:{a}:dropped") == 1000
+        assert 0 < client.pttl("lock:{a}:dropped") <= 600_000
+
+
+def test_what_is_released_is_had_by_who_waits(live_lock: Any, live_toolkit: Toolkit) -> None:
+    lock_id = live_lock.acquire("a", 60_000)
+    waiter = threading.Thread(target=lambda: live_lock.release("a", live_lock.acquire("a", 60_000, wait=None)))
+    waiter.start()
+    until(lambda: live_lock.status("a").waiting == 1)
+    assert live_lock.release("a", lock_id) is True
+    assert live_lock.release("a", lock_id) is False
+    waiter.join(PATIENCE_S)
+    assert not waiter.is_alive()
 
 
 # Nobody holds twice

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from typing import ClassVar, Literal
-from weakref import WeakKeyDictionary
 
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from alcove.patterns.asyncio.pattern import Pattern
-from alcove.patterns.asyncio.runtime import Interruption, Lock, Task, current, monotonic, result_of, sleep, spawn
+from alcove.patterns.asyncio.runtime import Interruption, Lock, Task, monotonic, result_of, sleep, spawn, within
 from alcove.patterns.core.errors import InvalidArgument
 from alcove.patterns.core.keys import Id, id_text
 from alcove.patterns.core.locks import (
+    DROP,
+    GRAB,
     LONGEST_MS,
     AlreadyHeld,
     Claim,
@@ -29,6 +29,7 @@ from alcove.patterns.core.locks import (
     lock_id_of,
     patience,
 )
+from alcove.patterns.core.scripts import Word
 
 OnLoss = Callable[["Held"], Awaitable[object] | object] | Literal["cancel"] | None
 
@@ -42,9 +43,6 @@ TRIES = 20
 SIGNS_OF_LIFE = 2.5
 # The shortest wait on the server, in seconds: 0 would be for ever.
 SHORTEST_S = 0.01
-
-# What each thread or task is within a `hold` of: clients and keys.
-_within: WeakKeyDictionary[object, set[tuple[int, str]]] = WeakKeyDictionary()
 
 
 class Leasing(Pattern):
@@ -98,37 +96,49 @@ class Leasing(Pattern):
 
     async def _acquire(self, resource: Id, claim: Claim, timeout: float, wait: float | None) -> str:
         """The id of a claim that is granted."""
-        lease, patient = lease_ms(timeout), patience(wait)
-        if not self._reentrant and (id(self.client), self._base(resource)) in _within.get(current(), ()):
+        lease, patient, base = lease_ms(timeout), patience(wait), self._base(resource)
+        if not self._reentrant and (id(self.client), base) in within():
             raise AlreadyHeld(resource)
-        fence, _ = await self._granted(resource, claim, lease, patient)
+        fence, _ = await self._granted(resource, base, claim, lease, patient)
         return lock_id_of(claim, fence)
 
-    async def _granted(self, resource: Id, claim: Claim, lease: int, patient: float) -> tuple[int, float]:
+    async def _granted(self, resource: Id, base: str, claim: Claim, lease: int, patient: float) -> tuple[int, float]:
         """The fence of a claim, and when it was asked for, by our own clock: before its lease began."""
-        base = self._base(resource)
-        keys = self._keys(base, claim.token)
-        give_up = monotonic() + patient
+        asked = monotonic()
         try:
-            while True:
-                asked = monotonic()
-                waits = patient > 0 and asked < give_up
-                waiting_ms = int(self._waiter_lease * 1000) if waits else 0
-                words = [claim.token, lease, waiting_ms, self._fence_ms, *claim.words]
-                answer = await self._run(self._steps.acquire, keys, words)
-                if answer[0]:
-                    return int(answer[1]), asked
-                if not waits:
-                    raise LockNotAcquired(resource, patient)
-                _, lease_ends_ms, before = answer
-                wakes = f"{base}:left:{before.decode()}" if before else f"{base}:freed"
-                await self._woken(wakes, lease_ends_ms / 1000, give_up)
+            if claim.kind == "lock":
+                words: list[Word] = [claim.token, lease, self._fence_ms]
+                answer = await self._run(GRAB, [base, f"{base}:queue", f"{base}:fence"], words)
+                if isinstance(answer, int):
+                    return answer, asked
+                if answer == b"held" and patient == 0:
+                    raise LockNotAcquired(resource)
+            return await self._granted_in_line(resource, base, claim, lease, patient)
         except (LockNotAcquired, RedisError):
             raise
         except BaseException as error:
             # Cancelled while it waited: it makes room at once.
             await self._abandon(resource, claim, error)
             raise
+
+    async def _granted_in_line(
+        self, resource: Id, base: str, claim: Claim, lease: int, patient: float
+    ) -> tuple[int, float]:
+        keys = self._keys(base, claim.token)
+        give_up = monotonic() + patient
+        while True:
+            asked = monotonic()
+            waits = patient > 0 and asked < give_up
+            waiting_ms = int(self._waiter_lease * 1000) if waits else 0
+            words = [claim.token, lease, waiting_ms, self._fence_ms, *claim.words]
+            answer = await self._run(self._steps.acquire, keys, words)
+            if answer[0]:
+                return int(answer[1]), asked
+            if not waits:
+                raise LockNotAcquired(resource, patient)
+            _, lease_ends_ms, before = answer
+            wakes = f"{base}:left:{before.decode()}" if before else f"{base}:freed"
+            await self._woken(wakes, lease_ends_ms / 1000, give_up)
 
     async def _woken(self, list_to_wait_on: str, lease_ends: float, give_up: float) -> None:
         """Waits until somebody before us has done, or may be gone, or our own lease is to be renewed."""
@@ -142,9 +152,15 @@ class Leasing(Pattern):
 
     async def _give_back(self, resource: Id, claim: Claim) -> bool:
         base = self._base(resource)
+        if claim.kind == "lock":
+            lane = self._lanes.take()
+            answer = await self._run(DROP, [base, f"{base}:queue", f"{base}:dropped"], [claim.token, *lane.words])
+            self._lanes.give_back(lane)
+            if isinstance(answer, int):
+                return answer == 1
         keys = [*self._keys(base, claim.token), f"{base}:calls"]
-        answer: bytes = await self._run(self._steps.release, keys, [claim.token, *claim.words])
-        return answer == b"held"
+        released: bytes = await self._run(self._steps.release, keys, [claim.token, *claim.words])
+        return released == b"held"
 
     async def _abandon(self, resource: Id, claim: Claim, error: BaseException) -> None:
         """Gives back, or leaves the queue, because of an error, which matters more than that this fails too."""
@@ -166,10 +182,7 @@ class Leasing(Pattern):
         """The keys of a resource, as lua/locks/queue.lua wants them."""
         return [base, f"{base}:queue", f"{base}:leases", f"{base}:left:{token}", f"{base}:fence", f"{base}:freed"]
 
-    # Holding
-
-    @asynccontextmanager
-    async def _hold(
+    def _hold(
         self,
         resource: Id,
         claim: Claim,
@@ -177,32 +190,71 @@ class Leasing(Pattern):
         wait: float | None,
         renew: bool,
         on_loss: OnLoss,
-    ) -> AsyncIterator[Held]:
+    ) -> Holding:
         """Holds a claim while a block runs."""
         if not (on_loss is None or on_loss == "cancel" or callable(on_loss)):
             raise InvalidArgument(f"on_loss is a function or 'cancel', not {on_loss!r}")
-        interruption = Interruption() if on_loss == "cancel" else None
-        lease, patient, place = lease_ms(timeout), patience(wait), (id(self.client), self._base(resource))
-        within = _within.setdefault(current(), set())
-        if place in within and not self._reentrant:
+        return Holding(self, resource, claim, lease_ms(timeout), patience(wait), renew, on_loss)
+
+
+class Holding:
+    """A block under which a claim is held."""
+
+    __slots__ = ("_claim", "_held", "_lease", "_leasing", "_on_loss", "_patient", "_place", "_renew", "_resource")
+
+    def __init__(
+        self,
+        leasing: Leasing,
+        resource: Id,
+        claim: Claim,
+        lease: int,
+        patient: float,
+        renew: bool,
+        on_loss: OnLoss,
+    ) -> None:
+        self._leasing = leasing
+        self._resource = resource
+        self._claim = claim
+        self._lease = lease
+        self._patient = patient
+        self._renew = renew
+        self._on_loss = on_loss
+
+    async def __aenter__(self) -> Held:
+        leasing, resource, claim, on_loss = self._leasing, self._resource, self._claim, self._on_loss
+        base = leasing._base(resource)
+        self._place = place = (id(leasing.client), base)
+        held_here = within()
+        if place in held_here and not leasing._reentrant:
             raise AlreadyHeld(resource)
-        fence, asked = await self._granted(resource, claim, lease, patient)
-        held = Held(self, resource, claim, fence, lease, asked, interruption, None if interruption else on_loss)
-        within.add(place)
+        interruption = Interruption() if on_loss == "cancel" else None
+        fence, asked = await leasing._granted(resource, base, claim, self._lease, self._patient)
+        told = None if interruption else on_loss
+        self._held = held = Held(leasing, resource, claim, fence, self._lease, asked, interruption, told)
         try:
-            held._watch(renew)
-            yield held
-            if not await held._end():
-                raise LockLost(resource, fence)
+            held._watch(self._renew)
         except BaseException as error:
-            if not held._ended:
-                held._stop()
-                await self._abandon(resource, claim, error)
-            if interruption is not None and interruption.caused(error):
-                raise LockLost(resource, fence) from error
+            await leasing._abandon(resource, claim, error)
             raise
+        held_here.add(place)
+        return held
+
+    async def __aexit__(self, kind: object, error: BaseException | None, where: object) -> None:
+        held, interruption, cause = self._held, self._held._interrupts, error
+        try:
+            if error is not None:
+                held._stop()
+                await self._leasing._abandon(self._resource, self._claim, error)
+            elif not await held._end():
+                raise LockLost(self._resource, held.fence)
+        except BaseException as raised:
+            cause = raised
         finally:
-            within.discard(place)
+            within().discard(self._place)
+        if interruption is not None and interruption.caused(cause):
+            raise LockLost(self._resource, held.fence) from cause
+        if cause is not None and cause is not error:
+            raise cause
 
 
 class Held:
@@ -230,7 +282,8 @@ class Held:
         self._lease = lease
         # By our own clock, and not later than the lease ends by the server's.
         self._deadline = asked + lease / 1000
-        self._interruption = interruption
+        # What ends the block, which asks about it in the end, until it was sent.
+        self._interrupts = self._interruption = interruption
         self._on_loss = on_loss
         self._telling = Lock()
         self._watching: Task | None = None

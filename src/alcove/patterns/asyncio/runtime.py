@@ -14,6 +14,7 @@ import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar, cast
+from weakref import WeakKeyDictionary
 
 from alcove.patterns.core.errors import InvalidArgument
 
@@ -89,9 +90,13 @@ async def happened(event: Event, timeout: float | None = None) -> bool:
         return False
 
 
-def current() -> object:
-    """The task that asks, or None outside of one. It can be referred to weakly."""
-    return asyncio.current_task()
+_within: WeakKeyDictionary[asyncio.Task[Any], set[tuple[int, str]]] = WeakKeyDictionary()
+
+
+def within() -> set[tuple[int, str]]:
+    """What the task that asks holds by the block that it is in: clients and keys. Nothing outside of a task."""
+    task = asyncio.current_task()
+    return set() if task is None else _within.setdefault(task, set())
 
 
 class Task:

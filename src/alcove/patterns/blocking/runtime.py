@@ -67,25 +67,36 @@ def happened(event: Event, timeout: float | None = None) -> bool:
     return event.wait(timeout)
 
 
-def current() -> object:
-    """The thread that asks. It can be referred to weakly."""
-    return threading.current_thread()
+class _Within(threading.local):
+    def __init__(self) -> None:
+        self.holds: set[tuple[int, str]] = set()
+
+
+_within = _Within()
+
+
+def within() -> set[tuple[int, str]]:
+    """What the thread that asks holds by the block that it is in: clients and keys."""
+    return _within.holds
 
 
 class Task:
     """Something that runs beside its owner."""
 
-    __slots__ = ("_cancelled", "_error", "_name", "_over", "_work")
+    __slots__ = ("_cancelled", "_ended", "_error", "_name", "_over", "_work")
 
     def __init__(self, name: str, function: Callable[..., Any], args: tuple[Any, ...]) -> None:
         self._name = name
         # Taken out, by one step of C, by who begins it or sees to it that nobody does.
         self._work = [(function, args)]
         self._error: BaseException | None = None
-        self._cancelled = threading.Event()
-        self._over = threading.Event()
+        self._ended = False
+        # Made when somebody wants them: most tasks are cancelled before their time.
+        self._cancelled: threading.Event | None = None
+        self._over: threading.Event | None = None
 
     def _begin(self) -> None:
+        self._cancelled = threading.Event()
         # A daemon, so that a program can end although its owner was not closed.
         thread = threading.Thread(target=self._run, name=self._name, daemon=True)
         try:
@@ -93,7 +104,7 @@ class Task:
         except RuntimeError as error:
             # There are too many threads, or the program is ending.
             self._error = error
-            self._over.set()
+            self._end()
 
     def _run(self) -> None:
         try:
@@ -109,29 +120,42 @@ class Task:
         except BaseException as error:
             self._error = error
         finally:
-            self._over.set()
+            self._end()
+
+    def _end(self) -> None:
+        self._ended = True
+        with _joining:
+            if self._over is not None:
+                self._over.set()
 
     def _sleep(self, seconds: float) -> None:
+        assert self._cancelled is not None
         if self._cancelled.wait(seconds):
             raise Cancelled
 
     @property
     def done(self) -> bool:
-        return self._over.is_set()
+        return self._ended
 
     def cancel(self) -> None:
         """Asks it to stop. A task ends where it waits, a thread at its next `sleep`, if not before it began."""
-        self._cancelled.set()
         try:
             self._work.pop()
         except IndexError:
-            # It has begun.
+            # It has begun, or was cancelled before.
+            if self._cancelled is not None:
+                self._cancelled.set()
             return
-        self._over.set()
+        self._end()
         _alarms.forget()
 
     def join(self) -> None:
         """Waits for its end. What it raised is raised here; that it was cancelled is not."""
+        with _joining:
+            if self._over is None:
+                self._over = threading.Event()
+            if self._ended:
+                self._over.set()
         self._over.wait()
         if self._error is not None:
             error, self._error = self._error, None
@@ -188,12 +212,14 @@ class _Alarms:
 
 _running = threading.local()
 _alarms = _Alarms()
+_joining = threading.Lock()
 
 
 def _begin_anew() -> None:
     """In the child of a fork there is no thread but the one that forked."""
-    global _alarms  # noqa: PLW0603
+    global _alarms, _joining  # noqa: PLW0603
     _alarms = _Alarms()
+    _joining = threading.Lock()
 
 
 os.register_at_fork(after_in_child=_begin_anew)

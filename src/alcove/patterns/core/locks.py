@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
+import os
 import re
-import secrets
 from typing import Final, Literal
 
 import msgspec
@@ -23,7 +23,7 @@ class Steps:
 
     def __init__(self, holders: Literal["one", "many"]) -> None:
         first = ["locks/queue", f"locks/{holders}"]
-        self.acquire = Script("locks/acquire", with_=first)
+        self.acquire = Script("locks/acquire", with_=[*first, "locks/fence"])
         # To release twice does no harm, but the second time the answer would be that nothing was held.
         self.release = Script("locks/release", once=True, with_=first)
         self.extend = Script("locks/extend", with_=first)
@@ -31,6 +31,9 @@ class Steps:
 
 
 ONE: Final = Steps("one")
+# The short ways of what one holds, which nobody waits for.
+GRAB: Final = Script("locks/grab", with_=["locks/fence"])
+DROP: Final = Script("locks/drop")
 MANY: Final = Steps("many")
 FENCED: Final = Script("locks/fenced", once=True)
 
@@ -126,7 +129,7 @@ _LOCK_ID = re.compile(r"(?P<fence>\d{1,16})-(?P<token>(?:[lrw]|p(?P<permits>\d{1
 def new_claim(kind: Kind, permits: int = 1, limit: int = 0) -> Claim:
     """A claim that nobody else makes."""
     count = f"{permits}." if kind == "permits" else ""
-    return Claim(kind, f"{kind[0]}{count}{secrets.token_urlsafe(16)}", permits, limit)
+    return Claim(kind, f"{kind[0]}{count}{os.urandom(11).hex()}", permits, limit)
 
 
 def lock_id_of(claim: Claim, fence: int) -> str:

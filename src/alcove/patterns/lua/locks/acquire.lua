@@ -4,19 +4,6 @@
 -- Answers {1, fence}, or {0, in how many ms to ask again at the latest, the token whose `left` wakes ('': `freed`)}.
 local lease_ms, waiting_ms, remembered_ms = tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4]
 
-local function next_fence()
-  -- The time in microseconds, or one more than the fence before if that is more. So it grows although the clock be set
-  -- back, and although the server lose its data.
-  local time = redis.call('TIME')
-  local number = string.format('%.0f', time[1] * 1000000 + time[2])
-  local last = redis.call('SET', fence, number, 'PX', remembered_ms, 'GET')
-  if last and tonumber(last) >= tonumber(number) then
-    number = string.format('%.0f', last + 1)
-    redis.call('SET', fence, number, 'PX', remembered_ms)
-  end
-  return number
-end
-
 local first = first_in_queue()
 local is_granted = (not first or first == token) and take(lease_ms)
 if not is_granted and milliseconds_left() > 0 then
@@ -31,7 +18,7 @@ if first and (is_granted or waiting_ms == 0) then
   end
 end
 if is_granted then
-  return {1, next_fence()}
+  return {1, next_fence(fence, remembered_ms)}
 elseif waiting_ms == 0 then
   return {0, 0, ''}
 end
