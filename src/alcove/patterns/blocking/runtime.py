@@ -67,17 +67,17 @@ def happened(event: Event, timeout: float | None = None) -> bool:
     return event.wait(timeout)
 
 
-class _Within(threading.local):
+class _Holds(threading.local):
     def __init__(self) -> None:
-        self.holds: set[tuple[int, str]] = set()
+        self.places: set[tuple[int, str]] = set()
 
 
-_within = _Within()
+_within = _Holds()
 
 
 def within() -> set[tuple[int, str]]:
     """What the thread that asks holds by the block that it is in: clients and keys."""
-    return _within.holds
+    return _within.places
 
 
 class Task:
