@@ -62,6 +62,7 @@ COMPILED = [
     "alcove.engine.keyspace",
     "alcove.engine.lock",
     "alcove.engine.notifications",
+    "alcove.engine.postponing",
     "alcove.engine.session",
     "alcove.engine.snapshot",
     "alcove.engine.table",

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alcove.codec.lzf import compress, decompress
+from alcove.codec.lzf import compress, compress_part, decompress
 
 # Compressed strings from DUMP payloads of redis-server 7.0, and what they stand for.
 FROM_THE_REAL_SERVER = [
@@ -47,6 +47,12 @@ def test_what_is_random_or_short_stays() -> None:
     assert compress(random.Random(1).randbytes(5000)) is None
     for size in range(6):
         assert compress(b"a" * size) is None
+
+
+@given(st.lists(st.binary(max_size=100).map(lambda word: word * 3) | st.binary(max_size=100), max_size=6))
+def test_parts_are_one_behind_the_other(parts: list[bytes]) -> None:
+    whole = b"".join(parts)
+    assert decompress(b"".join(map(compress_part, parts)), len(whole)) == whole
 
 
 def test_copies_reach_8192_bytes_back_and_no_farther() -> None:

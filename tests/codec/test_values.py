@@ -60,6 +60,28 @@ def test_in_steps_it_is_the_same(name: str) -> None:
     assert largest < 30_000 or largest <= len(body)
 
 
+@pytest.mark.parametrize("compress", [True, False])
+@pytest.mark.parametrize("kind", ["zeros", "random", "first random", "at last random"])
+def test_a_long_string_in_steps(kind: str, compress: bool) -> None:
+    half = 1_234_567
+    disorder = random.Random(0).randbytes(half)
+    whole = {
+        "zeros": bytes(half),
+        "random": disorder,
+        "first random": disorder + bytes(half),
+        "at last random": bytes(half) + disorder,
+    }[kind]
+    encoder = Encoder(compress)
+    body = b""
+    for _ in encode_steps(encoder, 0, bytearray(whole)):
+        assert len(encoder) < 70_000
+        body += encoder.take()
+    decoder = Decoder(body)
+    assert decoder.string() == whole
+    assert decoder.position == len(body)
+    assert (len(body) < len(whole) * 3 // 4) == (compress and kind in ("zeros", "at last random"))
+
+
 @pytest.mark.parametrize(
     ("name", "kinds"),
     [

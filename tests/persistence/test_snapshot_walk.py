@@ -35,6 +35,8 @@ Contents = dict[tuple[int, bytes], tuple[int, bytes]]
 class Keeper:
     """A recorder that keeps payloads, and sees to it that a container does not change between its steps."""
 
+    aside = 0
+
     def __init__(self) -> None:
         self.contents: Contents = {}
         self.most_steps = 0

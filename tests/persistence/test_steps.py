@@ -1,7 +1,8 @@
-"""A big container that is being saved in steps: who would change it waits for that, and nobody else does."""
+"""Long values are saved in steps: who would change one waits for that, and nobody else does."""
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,6 @@ from typing import Any
 import pytest
 
 import alcove.commands  # noqa: F401 (declares the commands)
-from alcove.engine.clock import ManualClock
 from alcove.engine.conf_file import load_options
 from alcove.engine.config import Config
 from alcove.engine.engine import Engine
@@ -18,20 +18,15 @@ from alcove.engine.session import Session
 from alcove.engine.snapshot import STEPPED
 from alcove.errors import UNBLOCKED, CommandError
 from alcove.persistence.durability import Durability
+from tests.persistence.process import BusyClock
 
 MEMBERS = 20 * STEPPED
-
-
-class BusyClock(ManualClock):
-    """Whoever looks at it has worked for longer than a slice of housekeeping."""
-
-    def monotonic_us(self) -> int:
-        self.advance(0.002)
-        return super().monotonic_us()
+# A string of which half can be compressed.
+TEXT = bytes(300_000) + random.Random(1).randbytes(300_000)
 
 
 class Scene:
-    """An engine with a big sorted set, in the midst of saving it."""
+    """An engine with a big sorted set, in the midst of saving it; a smaller one and a long string come later."""
 
     def __init__(self, folder: Path) -> None:
         config = Config()
@@ -40,11 +35,16 @@ class Scene:
         self.durability = Durability(self.engine)
         self.replies: dict[Session, list[Any]] = {}
         self.client, self.other = self.connect(), self.connect()
-        for start in range(0, MEMBERS, 1000):
-            numbers = range(start, start + 1000)
-            self.run(self.client, b"ZADD", b"big", *(word for n in numbers for word in (b"%d" % n, b"m%d" % n)))
+        self.run(self.client, b"SET", b"text", TEXT)
+        self.add(b"second", 2 * STEPPED)
+        self.add(b"big", MEMBERS)
         self.run(self.client, b"BGSAVE")
         self.tick()
+
+    def add(self, key: bytes, members: int) -> None:
+        for start in range(0, members, 1000):
+            numbers = range(start, start + 1000)
+            self.run(self.client, b"ZADD", key, *(word for n in numbers for word in (b"%d" % n, b"m%d" % n)))
 
     def connect(self, kind: str = "tcp") -> Session:
         session = self.engine.connect(kind)
@@ -133,3 +133,45 @@ def test_what_is_removed_is_still_saved(scene: Scene) -> None:
     assert scene.run(scene.client, b"ZADD", b"big", b"1", b"new") == 1
     assert scene.durability.saving.snapshot is not None
     assert scene.saved() == MEMBERS
+
+
+@pytest.mark.parametrize("write", [b"SET text new", b"APPEND text new", b"DEL text", b"RENAME second text"])
+def test_who_writes_to_a_long_string_waits_until_it_is_saved(scene: Scene, write: bytes) -> None:
+    scene.run(scene.client, *write.split())
+    assert scene.replies[scene.client] == []
+    assert scene.run(scene.other, b"STRLEN", b"text") == len(TEXT)
+    scene.saved()
+    assert len(scene.replies[scene.client]) == 1
+    assert scene.run(scene.other, b"GET", b"text") == TEXT
+
+
+def test_what_somebody_waits_for_comes_next(scene: Scene) -> None:
+    """The string would come last."""
+    scene.run(scene.client, b"APPEND", b"text", b"new")
+    while not scene.replies[scene.client]:
+        scene.tick()
+    assert scene.replies[scene.client] == [len(TEXT) + 3]
+    third = scene.connect()
+    scene.run(third, b"ZADD", b"second", b"1", b"new")
+    assert scene.replies[third] == []
+    assert scene.saved() == MEMBERS
+    assert scene.replies[third] == [1]
+    assert scene.run(scene.other, b"ZCARD", b"second") == 2 * STEPPED
+    assert scene.run(scene.other, b"GET", b"text") == TEXT
+
+
+def test_in_the_process_long_values_are_saved_at_once(scene: Scene) -> None:
+    here = scene.connect("embedded")
+    assert scene.run(here, b"APPEND", b"text", b"new") == len(TEXT) + 3
+    assert scene.run(here, b"ZADD", b"second", b"1", b"new") == 1
+    assert scene.saved() == MEMBERS
+    assert scene.run(here, b"GET", b"text") == TEXT
+    assert scene.run(here, b"ZCARD", b"second") == 2 * STEPPED
+
+
+def test_who_is_put_off_when_the_snapshot_ends_runs_then(scene: Scene) -> None:
+    scene.run(scene.client, b"APPEND", b"text", b"new")
+    assert scene.run(scene.other, b"BGSAVE", b"CANCEL") is not None
+    scene.tick()
+    assert scene.replies[scene.client] == [len(TEXT) + 3]
+    assert not scene.engine.gate & GATE_STEPS

@@ -49,6 +49,16 @@ def compress(data: bytes) -> bytes | None:
     return bytes(out) if len(out) <= limit else None
 
 
+def compress_part(data: bytes) -> bytes:
+    """A form of a part of a string: those of all parts, one behind the other, are one of the whole."""
+    out = compress(data)
+    if out is not None:
+        return out
+    literals = bytearray()
+    _put_literals(literals, data, 0, len(data))
+    return bytes(literals)
+
+
 def _put_literals(out: bytearray, data: bytes, start: int, stop: int) -> None:
     for at in range(start, stop, _LONGEST_LITERAL):
         run = data[at : min(at + _LONGEST_LITERAL, stop)]

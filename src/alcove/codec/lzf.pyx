@@ -92,6 +92,19 @@ cpdef bytes compress(bytes data):
     return None if written < 0 else PyBytes_FromStringAndSize(PyBytes_AS_STRING(out), written)
 
 
+cpdef bytes compress_part(bytes data):
+    """A form of a part of a string: those of all parts, one behind the other, are one of the whole."""
+    cdef Py_ssize_t size = PyBytes_GET_SIZE(data), room = size + size // LONGEST_LITERAL + 1
+    cdef bytes out = compress(data)
+    if out is not None:
+        return out
+    out = PyBytes_FromStringAndSize(NULL, room)
+    room = _put_literals(
+        <unsigned char *>PyBytes_AS_STRING(out), 0, room, <const unsigned char *>PyBytes_AS_STRING(data), 0, size
+    )
+    return PyBytes_FromStringAndSize(PyBytes_AS_STRING(out), room)
+
+
 cpdef bytes decompress(bytes data, Py_ssize_t size):
     """The `size` bytes that `data` stands for; `ValueError` if it is malformed or stands for more or fewer."""
     return decompressed(<const unsigned char *>PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data), size)

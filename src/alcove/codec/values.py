@@ -23,6 +23,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
+from alcove.codec.lzf import compress_part
 from alcove.codec.old import read_ziplist, read_zipmap
 from alcove.codec.primitives import Decoder, Encoder, Malformed
 from alcove.codec.streams import decode_stream, encode_stream
@@ -75,6 +76,9 @@ _HASH_EARLY: Final = -22
 # How many elements of a large container are written or read between two rests, and nodes of a list read.
 STEP: Final = 512
 _NODES: Final = 16
+# How much of a long string is compressed or written between two rests, and how much shows whether to compress it.
+_PIECE: Final = 1 << 16
+_TRIED: Final = 1 << 20
 # No deadline of a field is later.
 _LATEST_MS: Final = 1 << 62
 
@@ -131,8 +135,36 @@ def encode_steps(encoder: Encoder, kind: int, value: Any) -> Iterator[None]:
         for start in range(0, count, STEP):
             _put_elements(encoder, kind, value, start, min(start + STEP, count))
             yield
+    elif kind == STRING and len(value) > _PIECE:
+        yield from _put_long_string(encoder, value)
     else:
         encode(encoder, kind, value)
+
+
+def _put_long_string(encoder: Encoder, value: bytes | bytearray) -> Iterator[None]:
+    """A string piece by piece, compressed unless the first megabyte shows that this saves nothing."""
+    size = len(value)
+    parts: list[bytes] = []
+    compressed = 0
+    if encoder.compress:
+        for start in range(0, size, _PIECE):
+            parts.append(compress_part(bytes(value[start : start + _PIECE])))
+            compressed += len(parts[-1])
+            yield
+            if start == _TRIED and compressed > start:
+                break
+    if parts and compressed < size and len(parts) * _PIECE >= size:
+        encoder.byte(0xC3)
+        encoder.length(compressed)
+        encoder.length(size)
+        for part in parts:
+            encoder.raw(part)
+            yield
+        return
+    encoder.length(size)
+    for start in range(0, size, _PIECE):
+        encoder.raw(bytes(value[start : start + _PIECE]))
+        yield
 
 
 def _put_elements(encoder: Encoder, kind: int, value: Any, start: int, stop: int) -> None:

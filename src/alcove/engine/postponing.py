@@ -1,15 +1,17 @@
-"""Commands that would change a big container while a snapshot is in the midst of it: they wait for that, alone."""
+"""Commands that would change what a snapshot has to have first, and cannot at once: they wait for that, alone."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 from alcove.engine.blocking import NOT_READY, Wait
-from alcove.engine.declaration import WRITE, Command
+from alcove.engine.declaration import MOVABLEKEYS, WRITE, Command
 from alcove.engine.keys import keys_of
 from alcove.engine.monitors import MAY_REPLICATE
 from alcove.engine.services import SAVED
 from alcove.engine.session import Session
+from alcove.engine.snapshot import Snapshot
+from alcove.engine.table import Table
 from alcove.errors import UNBLOCKED, CommandError
 
 if TYPE_CHECKING:
@@ -17,21 +19,31 @@ if TYPE_CHECKING:
 
 
 def meets_snapshot(engine: Engine, session: Session, command: Command, argv: list[bytes]) -> bool:
-    """Whether a command may change the container that is being saved.
+    """Whether a command may change what a snapshot has to have first.
 
-    In the process no command is put off, for there many share a session: the rest is saved at once.
+    In the process no command is put off, for there many share a session: what is to be changed is saved at once.
     """
     snapshot = engine.space.snapshot
-    key = None if snapshot is None else snapshot.key_in_work
-    if key is None or session.kind == "embedded":
+    if snapshot is None or session.kind == "embedded":
         return False
-    calls = session.queue if command.name == "exec" else [(command, argv)]
-    return any(
-        key == call[place]
-        for member, call in calls
-        if (member.flags & WRITE or member.name in MAY_REPLICATE) and not member.sliced
-        for place, _ in keys_of(member, call)
-    )
+    if command.name != "exec":
+        return _meets(snapshot, session.database.table, command, argv)
+    meets = False
+    for member, call in session.queue:
+        meets = meets or _meets(snapshot, session.database.table, member, call)
+    return meets
+
+
+def _meets(snapshot: Snapshot, table: Table, command: Command, argv: list[bytes]) -> bool:
+    if not (command.flags & WRITE or command.name in MAY_REPLICATE) or command.sliced:
+        return False
+    if command.first_key == 1 and command.last_key == 1 and not command.flags & MOVABLEKEYS:
+        # Most commands have one key, in the first place.
+        return snapshot.comes_first(table, argv[1])
+    meets = False
+    for place, _ in keys_of(command, argv):
+        meets = meets or snapshot.comes_first(table, argv[place])
+    return meets
 
 
 def wait_for_snapshot(engine: Engine, session: Session, command: Command, argv: list[bytes]) -> Wait:

@@ -55,7 +55,7 @@ class Journal(Sink, Protocol):
 class Persistence(Protocol):
     """Who keeps the data on disk. The engine's lock is held."""
 
-    # Where waits stand in line, by the name `SYNCED` for more to be on the disk, and `SAVED` for a container.
+    # Where waits stand in line, by the name `SYNCED` for more to be on the disk, and `SAVED` for what is to change.
     waiting_room: Database
 
     @property
@@ -90,6 +90,6 @@ class Persistence(Protocol):
         """
 
 
-# The names under which waits stand in line: for the disk, and for a big container to be saved.
+# The names under which waits stand in line: for the disk, and for a snapshot to have what is to change.
 SYNCED: Final = b"synced"
 SAVED: Final = b"saved"

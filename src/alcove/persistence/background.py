@@ -9,9 +9,9 @@ from typing import Any, Final
 
 from alcove.persistence.disk import Disk, File
 
-# How many bytes are handed to the thread at a time, and how many it may be behind.
-CHUNK: Final = 1 << 20
+# How many bytes the thread may be behind before it is waited for between two slices, and at all.
 MOST_QUEUED: Final = 32 << 20
+MOST_HELD: Final = 96 << 20
 # How many bytes are written between two syncs of a growing file, lest the last one take long.
 SYNC_EVERY: Final = 32 << 20
 
@@ -68,8 +68,11 @@ class BackgroundFile:
         self._enqueue(0, self._open, disk, path)
 
     def write(self, data: bytes) -> None:
+        """Has the bytes written; who is very far ahead of the disk is kept waiting."""
         self.size += len(data)
         self._enqueue(len(data), self._write, data)
+        while self._queued > MOST_HELD and (first := self.behind()) is not None:
+            wait([first])
 
     def behind(self) -> Future[Any] | None:
         """What to wait for before more is written; None if there is no need to wait."""

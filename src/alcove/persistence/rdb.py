@@ -150,6 +150,11 @@ class RdbWriter:
         self._out.length(keys)
         self._out.length(volatile)
 
+    @property
+    def aside(self) -> int:
+        """How many bytes wait until the big container in work is written."""
+        return len(self._aside)
+
     def entry(self, number: int, entry: Entry) -> None:
         """A key of the database `number`."""
         encoder = self._aside if self._stepping else self._out

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Final
 
 from alcove.codec.payload import dump
 from alcove.engine.engine import Engine
@@ -38,6 +39,9 @@ def rdb_recorder(engine: Engine, write: Callable[[bytes], object], aof_base: boo
 
 class CommandRecorder:
     """Keys as RESTORE commands: the base of an append-only file under `aof-use-rdb-preamble no`."""
+
+    # Nothing has to wait for a big container.
+    aside: Final = 0
 
     def __init__(self, engine: Engine, write: Callable[[bytes], object]) -> None:
         self._write = write

@@ -12,7 +12,7 @@ from alcove.engine.engine import Engine
 from alcove.engine.keyspace import Database
 from alcove.engine.services import GATE_STEPS, SAVED
 from alcove.engine.snapshot import Recorder, Snapshot
-from alcove.persistence.background import BackgroundFile
+from alcove.persistence.background import MOST_QUEUED, BackgroundFile
 from alcove.persistence.data_folder import DataFolder
 from alcove.persistence.jobs import Job, Jobs
 from alcove.persistence.journal import reason
@@ -32,9 +32,8 @@ class Saving:
         self._data = data
         self._jobs = jobs
         self._waiting_room = waiting_room
-        # The snapshot being taken, for whatever file, and the key of the big container that it is in the midst of.
+        # The snapshot being taken, for whatever file.
         self.snapshot: Snapshot | None = None
-        self._key_in_work: bytes | None = None
         # Whether the file is being renewed, or is to be.
         self.running = self.scheduled = False
         # Before that no save point counts.
@@ -73,10 +72,17 @@ class Saving:
         file = BackgroundFile(disk, path, self._jobs.background, self._engine.config.rdb_save_incremental_fsync)
         recorder = record(file)
         snapshot = self.snapshot = Snapshot(self._engine.space, recorder)
+        self._engine.gate |= GATE_STEPS
+        stepped = 0
         try:
             while not snapshot.work(self._jobs.in_time) and file.failure is None:
-                self._watch_steps(snapshot)
-                yield file.behind()
+                awaited = file.behind()
+                was_ahead, snapshot.is_ahead = snapshot.is_ahead, awaited is not None or recorder.aside > MOST_QUEUED
+                if snapshot.stepped != stepped or (was_ahead and not snapshot.is_ahead):
+                    # What somebody waited for is saved, or can be.
+                    stepped = snapshot.stepped
+                    self._waiting_room.wake(SAVED)
+                yield awaited
             recorder.end()
             done = file.finish()
             self._end_snapshot(snapshot)
@@ -100,16 +106,8 @@ class Saving:
     def _end_snapshot(self, snapshot: Snapshot) -> None:
         snapshot.end()
         self.snapshot = None
-        self._watch_steps(snapshot)
-
-    def _watch_steps(self, snapshot: Snapshot) -> None:
-        """Puts commands off that would change the container in work, and lets go on who waited for the last one."""
-        key = snapshot.key_in_work
-        if key is not self._key_in_work:
-            self._key_in_work = key
-            engine = self._engine
-            engine.gate = engine.gate & ~GATE_STEPS | (0 if key is None else GATE_STEPS)
-            self._waiting_room.wake(SAVED)
+        self._engine.gate &= ~GATE_STEPS
+        self._waiting_room.wake(SAVED)
 
     # The file
 
