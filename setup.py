@@ -77,6 +77,7 @@ COMPILED = [
     "alcove.protocol.reader",
     "alcove.protocol.shape",
     "alcove.protocol.writer",
+    "alcove.scripting.border",
     "alcove.scripting.bridge",
     "alcove.scripting.conversion",
     "alcove.scripting.runtime",

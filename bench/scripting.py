@@ -28,17 +28,9 @@ Microseconds of the server's CPU for each script, in pipelines of {PIPELINE}. Th
 which the holder of a lock removes it, and nobody else does: here of a lock that somebody else holds, and of one that is
 set by the command before. Factors compare Alcove with redis-server; less is better.
 
-The second table says what one `redis.call` in a loop costs, and what that consists of in Alcove: the command itself
-(`engine.call`), and the way from Lua to a function of Python and back, which lupa makes. The rest is arguments,
-replies, and what guards the sandbox. A binding of our own, which read Lua's stack where it is and pushed replies
-there, would save lupa's way, and the Python objects that it makes of the arguments.
-
-What such a binding would bring, by parts that were timed in one process in turns (2026-11-23, 2 cores of an AMD EPYC):
-`redis.call` of a GET took 0.63 µs, of a SET 1.02. Of that GET the command itself was 0.09, and lupa's bare bridge, with
-a function of Python that only returns, 0.23; the other 0.31 are the closures around it that guard memory and make Lua's
-values of replies, and the turning of arguments into a command's. A binding of our own would save nearly all of lupa's
-part and about half of the rest: by that reckoning a GET in a script would take about 0.25 µs, a fifth more than in
-redis-server, a script of ten calls 1.5 times what it takes there, and the lock's release 1.6 times."""
+The second table says what one `redis.call` in a loop costs, and of that, in Alcove, the command itself (`engine.call`).
+The rest is the way from Lua to the engine and back, with arguments, replies, and what guards the sandbox. Last, beside
+it, is what it takes lupa to call a function of Python that only returns."""
 
 RELEASE = b'if redis.call("get", KEYS[1]) == ARGV[1] then return redis.call("del", KEYS[1]) else return 0 end'
 TEN_CALLS = b"""\

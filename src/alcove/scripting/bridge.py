@@ -103,20 +103,28 @@ class Bridge:
     # For Lua
 
     def run(self, *words: Any) -> Any:
-        """`redis.call`: the reply; None for OK; or None, one of the numbers above and what belongs to it."""
+        """`redis.call`: what `answered` answers, and lists as a number and what belongs to it, too."""
         try:
-            argv = self._argv(words)
-            if type(argv) is _CommandError:
-                return None, MISTAKE, argv.line
-            reply = self._reply(argv)
-            if type(reply) is bytes or type(reply) is int:
-                if type(reply) is bytes and len(reply) > UNCHECKED_BYTES and not self._fits(len(reply)):
-                    return self._failed(NO_MEMORY_IN_SCRIPT)
-                return reply
-            return None if reply is _OK else self._for_lua(reply)
+            answer = self.answered(self._argv(words))
+            if type(answer) is list:
+                return (None, FLAT, *answer) if len(answer) <= MOST_AT_ONCE else self._in_portions(answer)
+            return answer
         except BaseException as error:
             self.failure = error
             return None, ERROR, INTERNAL.encode()
+
+    def answered(self, argv: Any) -> Any:
+        """The reply of a command: a plain value or a list of such; None for OK; or None, one of the numbers above and
+        what belongs to it. Lua has room for it. `argv` may be the error that there is in it instead.
+        """
+        if type(argv) is _CommandError:
+            return None, MISTAKE, argv.line
+        reply = self._reply(argv)
+        if type(reply) is bytes or type(reply) is int:
+            if type(reply) is bytes and len(reply) > UNCHECKED_BYTES and not self._fits(len(reply)):
+                return self._failed(NO_MEMORY_IN_SCRIPT)
+            return reply
+        return None if reply is _OK else self._for_lua(reply)
 
     def more(self) -> Any:
         """The next tokens of a reply; none if Lua has no room for them."""
@@ -249,13 +257,14 @@ class Bridge:
         plain = scalar_of(reply, resp3)
         if plain is not None:
             return plain
-        if type(reply) is list and len(reply) <= MOST_AT_ONCE:
-            flat = flat_of(reply, resp3)
-            if flat is not None and self._fits(size_of(flat)):
-                return (None, FLAT, *flat)
-        tokens = tokens_of(reply, resp3)
-        if len(tokens) == 2 and reply is None:
-            return None, NIL
+        flat = flat_of(reply, resp3)
+        if flat is not None:
+            return flat if self._fits(size_of(flat)) else self._failed(NO_MEMORY_IN_SCRIPT)
+        return (None, NIL) if reply is None else self._in_portions(reply)
+
+    def _in_portions(self, reply: Any) -> Any:
+        """Has Lua fetch a reply as tokens."""
+        tokens = tokens_of(reply, self.resp3)
         if not self._fits(size_of(tokens)):
             return self._failed(NO_MEMORY_IN_SCRIPT)
         self.outgoing = tokens

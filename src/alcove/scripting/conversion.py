@@ -86,10 +86,19 @@ def scalar_of(value: Any, resp3: bool) -> Any:
     return None
 
 
-def flat_of(values: Any, resp3: bool) -> list[Any] | None:
-    """What Lua gets of the elements of a list if all of them are plain values; None if one is not."""
+def flat_of(reply: Any, resp3: bool) -> list[Any] | None:
+    """What Lua gets of the elements of a reply that is a list for it, if all are plain values; None if it is not."""
     flat = []
-    for value in values:
+    elements: Iterable[Any] = reply
+    kind = type(reply)
+    if kind is not list:
+        if resp3:
+            return None
+        if kind is dict:
+            elements = _flattened(reply.items())
+        elif kind is not Members and kind is not FlatMap:
+            return None
+    for value in elements:
         if type(value) is not bytes:
             value = scalar_of(value, resp3)
             if value is None:

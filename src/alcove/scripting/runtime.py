@@ -41,6 +41,7 @@ from alcove.errors import (
     script_failed,
     script_not_compiled,
 )
+from alcove.scripting.border import entrance
 from alcove.scripting.bridge import Bridge, hex_digest
 from alcove.scripting.bytecode import without_tail_calls
 from alcove.scripting.conversion import plain_reply, reply_of
@@ -139,7 +140,6 @@ class Runtime:
         bridge = self.bridge
         as_function = self.lua.globals()[b"python"][b"as_function"]
         services = {
-            b"run": bridge.run,
             b"more": bridge.more,
             b"emit": bridge.emit,
             b"tick": bridge.tick,
@@ -151,6 +151,7 @@ class Runtime:
             b"without_tail_calls": without_tail_calls,
         }
         self.host = self.lua.table_from({name: as_function(service) for name, service in services.items()})
+        self.host[b"run"] = entrance(self.lua, bridge)
         for name, value in settings().items():
             self.host[name] = value
         self._load_files()
