@@ -169,6 +169,19 @@ def test_fences_grow_although_the_server_lost_everything(toolkit: Toolkit, lock:
     assert fence_of(lock.acquire("a")) > before
 
 
+def test_fences_grow_although_the_server_lost_the_last_grants(toolkit: Toolkit, lock: Any) -> None:
+    before = [fence_of(lock.acquire("a"))]
+    kept = toolkit.client.get("lock:{a}:fence")
+    for _ in range(3):
+        toolkit.client.delete("lock:{a}")
+        before.append(fence_of(lock.acquire("a")))
+    # A replica that took over, or a file without its last second.
+    toolkit.client.delete("lock:{a}")
+    toolkit.client.set("lock:{a}:fence", kept)
+    toolkit.pass_time(0.1)
+    assert fence_of(lock.acquire("a")) > max(before)
+
+
 def test_a_fence_is_remembered_for_a_time(toolkit: Toolkit) -> None:
     lock = toolkit.make("DistributedLock", fence_ttl=1)
     lock.release("a", lock.acquire("a"))

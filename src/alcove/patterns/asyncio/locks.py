@@ -49,9 +49,9 @@ class DistributedLock(Leasing):
     long (a paused machine, a blocked event loop): it hears of it when it runs again, and until then it may write what
     the next holder writes too. The same when the server loses what it had acknowledged: by a failover, since
     replication is asynchronous; by a restart without an append-only file; by eviction. When its clock jumps forward,
-    leases end early; back, late. Therefore each grant has a **fence**, a number that only grows: one more
-    than the fence before, which is remembered for `fence_ttl` seconds after each grant, or else the time in
-    microseconds. It shrinks only when the clock is set back by more than that, or by anything while the data are lost. Storage that
+    leases end early; back, late. Therefore each grant has a **fence**, a number that only grows: it is the time in
+    microseconds, or more than the fence before, which is remembered for `fence_ttl` seconds after each grant. So it
+    shrinks only when the clock is set back by more than that, or by anything while the data are lost too. Storage that
     refuses a smaller fence than it has seen is safe: see `check_fence` for SQLAlchemy, and `FencedKeys`.
     """
 

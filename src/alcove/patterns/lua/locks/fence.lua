@@ -1,13 +1,12 @@
 local function next_fence(fence, remembered_ms)
-  -- One more than the fence before, or, when none is remembered, the time in microseconds: as no grant takes less than
-  -- one, that is more than all before, although the server lose its data.
-  local number = redis.call('INCR', fence)
-  if number > 1 then
-    redis.call('PEXPIRE', fence, remembered_ms)
-    return number
-  end
+  -- The time in microseconds, or one more than the fence before if that is more. So it grows although the clock be set
+  -- back, and although the server lose its data, be it all or only the last grants.
   local time = redis.call('TIME')
-  number = time[1] * 1000000 + time[2]
-  redis.call('SET', fence, string.format('%.0f', number), 'PX', remembered_ms)
+  local number = time[1] * 1000000 + time[2]
+  local last = redis.call('SET', fence, string.format('%.0f', number), 'PX', remembered_ms, 'GET')
+  if last and tonumber(last) >= number then
+    number = last + 1
+    redis.call('SET', fence, string.format('%.0f', number), 'PX', remembered_ms)
+  end
   return number
 end
