@@ -14,13 +14,20 @@ from alcove.types import score_list
 from alcove.types.listpack import Listpack
 from alcove.types.score_list import ScoreList
 
-# Scores are kept in one, two, four or eight bytes each, sizes in one or four: both sides of every border.
+# Scores are kept in one, two, four or eight bytes each, sizes in none, one or four: both sides of every border.
 BORDERS = [float(sign * (1 << bits) + off) for bits in (7, 15, 31, 53) for sign in (-1, 1) for off in (-1, 0, 1)]
 SCORES = st.sampled_from([-0.0, 0.0, 1.0, 2.0]) | st.sampled_from(
     [-math.inf, -1e300, -0.0, 0.0, 1.0, 1.5, math.inf, *BORDERS]
 )
 MEMBERS = st.binary(max_size=80) | st.sampled_from([bytes(255), bytes(256), b"x" * 255, b"x" * 300, b"12", b"-7"])
-ELEMENTS = st.lists(st.tuples(SCORES, MEMBERS), max_size=40, unique_by=lambda element: element[1])
+ALIKE = st.binary(min_size=2, max_size=2)
+
+
+def elements_of(members: st.SearchStrategy[bytes]) -> st.SearchStrategy[list[tuple[float, bytes]]]:
+    return st.lists(st.tuples(SCORES, members), max_size=40, unique_by=lambda element: element[1])
+
+
+ELEMENTS = elements_of(MEMBERS) | elements_of(ALIKE) | elements_of(st.one_of(ALIKE, ALIKE, ALIKE, MEMBERS))
 
 
 def filled(elements: list[tuple[float, bytes]]) -> ScoreList:
@@ -110,12 +117,14 @@ def test_memory_follows_the_content() -> None:
     assert len(short.members(0, 1)) == 1
 
 
-def test_whole_scores_take_little() -> None:
+def test_what_is_alike_takes_little() -> None:
     compiled = not str(score_list.__file__).endswith(".py")
     whole = filled([(float(at), b"member:%09d" % at) for at in range(100)])
     halved = filled([(at / 2, b"member:%09d" % at) for at in range(100)])
-    assert (whole.footprint() < 100 * (16 + 1 + 1) * 1.1 + 80) == compiled
+    unlike = filled([(float(at), b"member:%0*d" % (8 + at % 3, at)) for at in range(100)])
+    assert (whole.footprint() < 100 * (16 + 1) * 1.05 + 100) == compiled
     assert (halved.footprint() - whole.footprint() > 100 * 6) == compiled
+    assert (80 < unlike.footprint() - whole.footprint() < 140) == compiled
 
 
 def test_room_is_bounded() -> None:

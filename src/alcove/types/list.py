@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from alcove.types.container import Container
 from alcove.types.limits import Limits
 from alcove.types.listpack import Listpack
-from alcove.types.untracked import untrack
 
 # What an entry is taken to need besides its bytes when a node is asked for room.
 ENTRY_OVERHEAD = 8
@@ -35,7 +34,6 @@ class List(Container):
         # The serialised bytes of all elements, for the footprint.
         self._bytes = 0
         self._quick = False
-        untrack(self)
 
     def __len__(self) -> int:
         return self._count

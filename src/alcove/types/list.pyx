@@ -5,6 +5,7 @@ Push and pop touch an end only. An index is found by bisection over the starts o
 within the list moves the starts on its shorter side, one number per node, not per element.
 """
 
+cimport cython
 from cpython.bytes cimport PyBytes_GET_SIZE
 from cpython.list cimport PyList_New
 from cpython.mem cimport PyMem_RawFree, PyMem_RawMalloc
@@ -18,7 +19,6 @@ from alcove.types.listpack cimport (
     pack_join, pack_matches, pack_memory, pack_pop, pack_prepend, pack_remove, pack_replace, pack_serialised,
     pack_split, pack_trim,
 )
-from alcove.types.untracked import untrack
 
 cdef enum:
     # The header and the end mark of a serialised listpack, which the limits count.
@@ -29,11 +29,12 @@ cdef enum:
     SAFE_BYTES = 8192
     FIRST_KILOBYTES = 4096
     LARGEST_FILL = 32767
-    OBJECT_BYTES = 96
+    OBJECT_BYTES = 64
 
 cdef Py_ssize_t LARGEST_ELEMENT = 0xFFFE0000
 
 
+@cython.no_gc
 cdef class List(Container):
     """A list; `encoding` is `listpack` while one small node is enough."""
 
@@ -41,7 +42,6 @@ cdef class List(Container):
 
     def __init__(self, Limits limits not None):
         self.limits = limits
-        untrack(self)
 
     def __dealloc__(self):
         self.drain(self.length())

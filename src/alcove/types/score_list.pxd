@@ -6,8 +6,8 @@ cdef class ScoreList:
     cdef unsigned char *block
     cdef unsigned int capacity, text
     cdef int count
-    # How many bytes a score takes, 8 being doubles and fewer integers, and a size, 1 or 4.
-    cdef unsigned char score_bytes, size_bytes
+    # How many bytes a score takes, 8 being doubles and fewer integers, and a size: 1, 4, or 0 while all are `each`.
+    cdef unsigned char score_bytes, size_bytes, each
 
     cpdef int find(self, bytes member) noexcept
     cpdef double score_at(self, int place) noexcept

@@ -2,9 +2,9 @@
 
 One malloc'd block holds the members' bytes, in order and without anything between them, and at its other end two
 arrays, the sizes of the members and the scores. All scores have one width: integers of 1, 2 or 4 bytes for as long as
-that is what they are, else doubles. A size takes a byte unless a member of more than 255 bytes has come. A score is
-found by bisection, a member by its size and then its last byte, and where one begins by adding up sizes, eight at a
-time.
+that is what they are, else doubles. A size takes nothing while all are the same, as they often are, and a byte unless
+a member of more than 255 bytes has come. A score is found by bisection, a member by its size and then its last byte,
+and where one begins by adding up sizes, eight at a time.
 """
 
 from itertools import pairwise
@@ -24,8 +24,10 @@ cdef enum:
     # The widths of scores and sizes that need the most.
     DOUBLE = 8
     WIDE = 4
-    # Room to spare in a block that grows, besides a sixteenth.
-    SPARE = 16
+    # The most bytes of a member whose size is no wide one.
+    NARROW = 255
+    # Room to spare in a block that grows, besides a part of 32.
+    SPARE = 24
     # How much of a block deletions may leave unused before it shrinks: so many times what is used, and as many bytes.
     SLACK = 2
     SLACK_BYTES = 64
@@ -84,6 +86,13 @@ cdef inline void _store(unsigned char *at, unsigned char width, double score) no
         memcpy(at, &score, DOUBLE)
 
 
+cdef inline void _store_size(unsigned char *at, unsigned char width, uint32_t size) noexcept:
+    if width == 1:
+        at[0] = <unsigned char>size
+    elif width == WIDE:
+        memcpy(at, &size, WIDE)
+
+
 cdef inline size_t _fitting(size_t size) noexcept:
     """The next capacity that fills what malloc hands out: multiples of 16 less its own 8 of bookkeeping."""
     return ((size + 7) & ~<size_t>15) + 8
@@ -95,7 +104,6 @@ cdef class ScoreList:
 
     def __cinit__(self):
         self.score_bytes = 1
-        self.size_bytes = 1
 
     def __dealloc__(self):
         PyMem_RawFree(self.block)
@@ -111,6 +119,8 @@ cdef class ScoreList:
 
     cdef unsigned int size_at(self, int place) noexcept:
         cdef uint32_t size
+        if self.size_bytes == 0:
+            return self.each
         if self.size_bytes == 1:
             return self.sizes()[place]
         memcpy(&size, self.sizes() + <size_t>place * WIDE, WIDE)
@@ -121,6 +131,8 @@ cdef class ScoreList:
         cdef const unsigned char *sizes = self.sizes()
         cdef unsigned int total = 0
         cdef uint64_t word
+        if self.size_bytes == 0:
+            return <unsigned int>(high - low) * self.each
         if self.size_bytes == 1:
             while high - low >= 8:
                 memcpy(&word, sizes + low, 8)
@@ -140,11 +152,14 @@ cdef class ScoreList:
         cdef const unsigned char *at = self.block
         cdef const unsigned char *sizes = self.sizes()
         cdef unsigned char last = data[size - 1] if size else 0
-        cdef bint wide = self.size_bytes != 1
-        cdef size_t own
+        cdef bint alike = self.size_bytes == 0, narrow = self.size_bytes == 1
+        cdef size_t own = self.each
         cdef int place
+        if alike and own != size:
+            return -1
         for place in range(self.count):
-            own = self.size_at(place) if wide else sizes[place]
+            if not alike:
+                own = sizes[place] if narrow else self.size_at(place)
             # Members often begin alike: their ends tell them apart without a call.
             if own == size and (size == 0 or (at[size - 1] == last and memcmp(at, data, size) == 0)):
                 return place
@@ -164,15 +179,25 @@ cdef class ScoreList:
     cpdef int insert(self, double score, bytes member) except -1:
         """Adds an element that is not there yet and for which there is room; `score` is not NaN."""
         cdef unsigned int size = <unsigned int>PyBytes_GET_SIZE(member)
-        cdef unsigned char score_bytes = max(self.score_bytes, _width_of(score))
-        cdef unsigned char size_bytes = max(self.size_bytes, 1 if size < 256 else WIDE)
-        cdef size_t used = self.text + size + (<size_t>self.count + 1) * (score_bytes + size_bytes)
+        cdef unsigned char score_bytes, size_bytes
         cdef unsigned char *scores
         cdef unsigned char *sizes
         cdef unsigned int start
+        cdef size_t used
         cdef int place
+        if self.count == 0:
+            self.score_bytes = 1
+            self.size_bytes = 0
+            self.each = <unsigned char>size
+        score_bytes = max(self.score_bytes, _width_of(score))
+        size_bytes = self.size_bytes
+        if size > NARROW:
+            size_bytes = WIDE
+        elif size_bytes == 0 and size != self.each:
+            size_bytes = 1
+        used = self.text + size + (<size_t>self.count + 1) * (score_bytes + size_bytes)
         if used > self.capacity or score_bytes != self.score_bytes or size_bytes != self.size_bytes:
-            self.relay(score_bytes, size_bytes, max(_fitting(used + (used >> 4) + SPARE), self.capacity))
+            self.relay(score_bytes, size_bytes, max(_fitting(used + (used >> 5) + SPARE), self.capacity))
         place = self.count_below(score, False)
         if place < self.count and self.score_at(place) == score:
             place = self.members_below(place, self.count_below(score, True), member, False)
@@ -187,10 +212,7 @@ cdef class ScoreList:
         memmove(self.sizes() + (<size_t>place + 1) * size_bytes, sizes + <size_t>place * size_bytes,
                 (<size_t>self.count - 1 - place) * size_bytes)
         memmove(self.scores(), scores, <size_t>place * score_bytes)
-        if size_bytes == 1:
-            self.sizes()[place] = <unsigned char>size
-        else:
-            memcpy(self.sizes() + <size_t>place * WIDE, &size, WIDE)
+        _store_size(self.sizes() + <size_t>place * size_bytes, size_bytes, size)
         self.store(place, score)
         return 0
 
@@ -228,7 +250,7 @@ cdef class ScoreList:
         memmove(self.sizes(), sizes, <size_t>start * self.size_bytes)
         used = self.text + <size_t>self.count * (self.score_bytes + self.size_bytes)
         if self.capacity > SLACK * used + SLACK_BYTES:
-            self.relay(self.score_bytes, self.size_bytes, _fitting(used + (used >> 4) + SPARE))
+            self.relay(self.score_bytes, self.size_bytes, _fitting(used + (used >> 5) + SPARE))
         return 0
 
     cpdef int count_below(self, double score, bint inclusive) noexcept:
@@ -302,6 +324,7 @@ cdef class ScoreList:
         cdef size_t arrays = <size_t>self.count * (self.score_bytes + self.size_bytes)
         if self.count:
             twin.relay(self.score_bytes, self.size_bytes, _fitting(self.text + arrays))
+            twin.each = self.each
             twin.text = self.text
             twin.count = self.count
             memcpy(twin.block, self.block, self.text)
@@ -337,7 +360,6 @@ cdef class ScoreList:
         cdef unsigned char *block = <unsigned char *>PyMem_RawMalloc(capacity)
         cdef unsigned char *scores = block + capacity - <size_t>self.count * score_bytes
         cdef unsigned char *sizes = scores - <size_t>self.count * size_bytes
-        cdef uint32_t size
         cdef int place
         if block == NULL:
             raise MemoryError
@@ -352,8 +374,7 @@ cdef class ScoreList:
                 memcpy(sizes, self.sizes(), <size_t>self.count * size_bytes)
             else:
                 for place in range(self.count):
-                    size = self.size_at(place)
-                    memcpy(sizes + <size_t>place * WIDE, &size, WIDE)
+                    _store_size(sizes + <size_t>place * size_bytes, size_bytes, self.size_at(place))
         PyMem_RawFree(self.block)
         self.block = block
         self.capacity = <unsigned int>capacity
@@ -366,6 +387,6 @@ cdef class ScoreList:
         assert self.count >= 0
         assert self.text + <size_t>self.count * (self.score_bytes + self.size_bytes) <= self.capacity
         assert self.bytes_between(0, self.count) == self.text
-        assert self.score_bytes in (1, 2, 4, 8) and self.size_bytes in (1, 4)
+        assert self.score_bytes in (1, 2, 4, 8) and self.size_bytes in (0, 1, 4)
         elements = [(score, member) for member, score in self.pairs(0, self.count)]
         assert all(first < second for first, second in pairwise(elements))

@@ -14,7 +14,7 @@ from alcove.types.limits import Limits
 from alcove.types.listpack import Listpack
 from alcove.types.untracked import untrack
 
-_OBJECT_BYTES = 72
+_OBJECT_BYTES = 80
 
 # Asking a listpack for more members than these costs more than making a table of it first.
 _FEW = 4

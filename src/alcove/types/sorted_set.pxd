@@ -5,21 +5,24 @@ from alcove.types.score_list cimport ScoreList
 from alcove.types.score_tree cimport ScoreTree
 cimport cython
 
+cdef class Large:
+    cdef ScoreMap scores
+    cdef ScoreTree tree
+
 cdef class SortedSet(Container):
     cdef Limits _limits
     cdef ScoreList _short
-    cdef ScoreMap _scores
-    cdef ScoreTree _tree
-    cdef bint _large
+    cdef Large _large
 
     cpdef object expect(self, Py_ssize_t elements, Py_ssize_t longest)
     cpdef object score(self, bytes member)
-    @cython.locals(place=int, position=Py_ssize_t, old=double)
+    @cython.locals(large=Large, place=int, position=Py_ssize_t, old=double)
     cpdef int put(self, bytes member, double score) except -1
+    @cython.locals(large=Large)
     cpdef object add(self, bytes member, double score)
-    @cython.locals(place=int, position=Py_ssize_t)
+    @cython.locals(large=Large, place=int, position=Py_ssize_t)
     cpdef bint remove(self, bytes member) except -1
-    @cython.locals(position=Py_ssize_t)
+    @cython.locals(large=Large, position=Py_ssize_t)
     cpdef Py_ssize_t rank(self, bytes member) except -2
     cpdef Py_ssize_t count_below(self, double score, bint inclusive) except -1
     cpdef Py_ssize_t count_before(self, bytes member, bint inclusive) except -1
@@ -29,6 +32,7 @@ cdef class SortedSet(Container):
     cpdef list pairs(self, Py_ssize_t start, Py_ssize_t stop, bint reverse=*)
     @cython.locals(place=Py_ssize_t)
     cpdef tuple pop(self, bint highest)
+    @cython.locals(large=Large)
     cpdef object delete_range(self, Py_ssize_t start, Py_ssize_t stop)
     cpdef bytes member_at(self, Py_ssize_t position)
     cpdef double score_at(self, Py_ssize_t position) except? -1
@@ -37,4 +41,5 @@ cdef class SortedSet(Container):
     cpdef bint drain(self, Py_ssize_t n) except -1
     cpdef Py_ssize_t footprint(self) except -1
     cpdef bint _stays_short(self, bytes member) except -1
-    cpdef object _grow(self)
+    @cython.locals(large=Large)
+    cpdef Large _grow(self)
