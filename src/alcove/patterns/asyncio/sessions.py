@@ -14,7 +14,7 @@ from alcove.patterns.asyncio.pattern import Pattern
 from alcove.patterns.core.codecs import JSON, Codec
 from alcove.patterns.core.errors import InvalidArgument
 from alcove.patterns.core.keys import Id
-from alcove.patterns.core.scripts import Script, Word
+from alcove.patterns.core.scripts import Script, Word, words_of
 from alcove.patterns.core.sessions import (
     CREATE,
     DESTROY,
@@ -95,7 +95,9 @@ class SessionStore(Pattern):
         super().__init__(client, namespace=namespace)
         self._idle_ms = milliseconds("idle", idle)
         self._absolute_ms = 0 if absolute is None else milliseconds("absolute", absolute)
-        self._touch_ms = round(self._idle_ms * share("touch", touch))
+        # What the script `get` is told of them, as it is sent.
+        self._asked = (b"%d" % self._idle_ms, b"%d" % round(self._idle_ms * share("touch", touch)))
+        self._prefix = self.keys("session")
         self._most = 0 if most_per_user is None else at_least_one("most_per_user", most_per_user)
         self.codec = codec
 
@@ -118,11 +120,16 @@ class SessionStore(Pattern):
         """
         if not is_id(session_id):
             return None
-        answer = await self._ask(GET, session_id, self._touch_ms if touch else 0)
-        if answer[0] != b"found":
-            return None
-        _, left_ms, record, handle = answer
-        return session_of(handle, left_ms, record, self.codec, session_id)
+        tag, handle = tag_in(session_id), handle_of(session_id)
+        words = self._asked if touch else (self._asked[0], b"0")
+        for _ in range(MOST_HOPS):
+            answer = words_of(await self._run(GET, [self._index(tag), self._record(tag, handle)], [handle, *words]))
+            if answer[0] == b"found":
+                return session_of(handle, int(answer[1]), answer[2:], self.codec, session_id)
+            if answer[0] != b"moved":
+                break
+            handle = answer[1].decode()
+        return None
 
     async def update(
         self,
@@ -234,14 +241,16 @@ class SessionStore(Pattern):
         """The sessions of a user, without their ids, at most `limit`: those that end last are first. Two trips."""
         at_least_one("limit", limit)
         tag = tag_of(user_id)
-        index = self.keys.tagged("session", tag)
+        index = self._index(tag)
         named = await self._command("ZREVRANGEBYSCORE", index, "+inf", 0, "LIMIT", 0, limit)
         handles = [name.decode() for name in named]
         found: list[Session] = []
         for first in range(0, len(handles), CHUNK):
             some = handles[first : first + CHUNK]
             answer = await self._run(SHOW, [index, *(self._record(tag, handle) for handle in some)], some)
-            found += [session_of(name.decode(), left_ms, record, self.codec) for name, left_ms, record in answer]
+            found += [
+                session_of(name.decode(), left_ms, words_of(record), self.codec) for name, left_ms, record in answer
+            ]
         return found
 
     async def revoke(self, user_id: Id, handle: str) -> bool:
@@ -270,8 +279,12 @@ class SessionStore(Pattern):
 
     # How it is asked
 
+    def _index(self, tag: str) -> str:
+        # Tags and handles need no escapes.
+        return f"{self._prefix}:{{{tag}}}"
+
     def _record(self, tag: str, handle: str) -> str:
-        return self.keys.tagged("session", tag, handle)
+        return f"{self._prefix}:{{{tag}}}:{handle}"
 
     async def _ask(self, script: Script, session_id: str, *words: Word, more: Sequence[str] = ()) -> Any:
         """What a script answers of a session. Raises `SessionGone` if that is no id."""
@@ -282,14 +295,14 @@ class SessionStore(Pattern):
     async def _ask_of(
         self, script: Script, tag: str, handle: str, words: Sequence[Word], more: Sequence[str] = ()
     ) -> Any:
-        """The same by handle, with the records of more of them. Follows those that were rotated, and says how far."""
+        """The same by handle, with the records of more of them. Follows those that were rotated."""
         for _ in range(MOST_HOPS):
             records = [self._record(tag, name) for name in (handle, *more) if name]
-            keys = [self.keys.tagged("session", tag), *records]
+            keys = [self._index(tag), *records]
             if script.once:
-                keys.append(self.keys.tagged("session", tag, "calls"))
-            answer = await self._run(script, keys, [handle, self._idle_ms, *words])
+                keys.append(self._record(tag, "calls"))
+            answer = await self._run(script, keys, [handle, self._asked[0], *words])
             if answer[0] != b"moved":
-                return [*answer, handle] if answer[0] == b"found" else answer
+                return answer
             handle = answer[1].decode()
         return [b"gone"]

@@ -14,10 +14,10 @@ import msgspec
 from alcove.patterns.core.codecs import Codec
 from alcove.patterns.core.errors import InvalidArgument, PatternError
 from alcove.patterns.core.keys import Id, id_text
-from alcove.patterns.core.scripts import Script, words_of
+from alcove.patterns.core.scripts import Script
 
 CREATE: Final = Script("sessions/create", with_=["sessions/index"])
-GET: Final = Script("sessions/get", with_=["whole", "sessions/index"])
+GET: Final = Script("sessions/get", with_=["sessions/found", "sessions/index"])
 EXPIRATION: Final = Script("sessions/expiration", with_=["sessions/index"])
 UPDATE: Final = Script("sessions/update", once=True, with_=["sessions/index"])
 ROTATE: Final = Script("sessions/rotate", with_=["sessions/index"])
@@ -146,12 +146,9 @@ def pairs_of(fields: Mapping[str, bytes]) -> list[str | bytes]:
     return [word for name, value in fields.items() for word in (f".{name}", value)]
 
 
-def session_of(
-    handle: str, left_ms: int, whole: bytes | list[bytes], codec: Codec[Any], session_id: str = ""
-) -> Session:
-    """A session from what the scripts answer of it."""
-    words = iter(words_of(whole))
-    record = dict(zip(words, words, strict=True))
+def session_of(handle: str, left_ms: int, words: list[bytes], codec: Codec[Any], session_id: str = "") -> Session:
+    """A session from the names and values of its record."""
+    record = dict(zip(words[::2], words[1::2], strict=True))
     stored = {name[1:].decode(): value for name, value in record.items() if name.startswith(b".")}
     return Session(
         handle,
