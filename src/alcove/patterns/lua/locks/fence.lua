@@ -3,10 +3,10 @@ local function next_fence(fence, remembered_ms)
   -- back, and although the server lose its data, be it all or only the last grants.
   local time = redis.call('TIME')
   local number = time[1] * 1000000 + time[2]
-  local last = redis.call('SET', fence, string.format('%.0f', number), 'PX', remembered_ms, 'GET')
+  local last = redis.call('SET', fence, string.format('%d', number), 'PX', remembered_ms, 'GET')
   if last and tonumber(last) >= number then
     number = last + 1
-    redis.call('SET', fence, string.format('%.0f', number), 'PX', remembered_ms)
+    redis.call('SET', fence, string.format('%d', number), 'PX', remembered_ms)
   end
   return number
 end
