@@ -255,13 +255,13 @@ def test_a_new_limit_counts_what_was_used_under_the_old(client: redis.Redis, alg
 def test_a_clock_set_back_makes_nobody_wait_for_it(client: redis.Redis, clock: TestClock, algorithm: Any) -> None:
     """The state of a future that will not come, as the server's clock went back by a day."""
     now = milliseconds(client) + 86_400_000
-    states = {"fixed-window": f"3 {now}", "sliding-counter": f"{now // 10_000} 3 3", "token-bucket": f"30000 {now}"}
+    states = {"fixed-window": "3", "sliding-counter": f"{now // 10_000} 3 3", "token-bucket": f"30000 {now}"}
     states["gcra"] = states["token-bucket"]
     key = f"ratelimit:{{ann}}:{algorithm}:10000"
     if algorithm == "sliding-log":
         client.zadd(key, {f"{now}-{number:07}": now for number in range(3)})
     else:
-        client.set(key, states[algorithm])
+        client.set(key, states[algorithm], pxat=now)
     limiter = RateLimiter(client, 3, 10, algorithm=algorithm)
     decision = limiter.hit("ann")
     assert not decision.allowed

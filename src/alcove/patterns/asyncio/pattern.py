@@ -49,7 +49,7 @@ class Pattern:
         send = self.client.execute_command
         try:
             try:
-                answer = await send("EVALSHA", script.sha, len(keys), *keys, *words, **UNDECODED)  # type: ignore[no-untyped-call]
+                answer = await send("EVALSHA", script.sha, b"%d" % len(keys), *keys, *words, **UNDECODED)  # type: ignore[no-untyped-call]
             except NoScriptError:
                 answer = await self._command(*script.by_text(keys, words))
         except (RedisConnectionError, RedisTimeoutError) as error:

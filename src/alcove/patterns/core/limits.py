@@ -114,9 +114,9 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         return about if self.label == "default" else f"{self.label}:{about}"
 
     @cached_property
-    def words(self) -> str:
-        """What a script is told of it."""
-        return f"{self.algorithm} {self.limit} {self.capacity} {self.window_ms} {self.shadow:d}"
+    def words(self) -> bytes:
+        """What a script is told of it, as it is sent."""
+        return f"{self.algorithm} {self.limit} {self.capacity} {self.window_ms} {self.shadow:d}".encode()
 
     @property
     def policy(self) -> str:
@@ -280,6 +280,8 @@ def check_cost(targets: Sequence[Target], cost: int) -> None:
 def script(name: str, algorithms: frozenset[str], once: bool) -> Script:
     """`lua/limits/<name>.lua` with some algorithms: what a script has it defines anew each time."""
     with_ = ["limits/rules", *sorted({_LUA[algorithm] for algorithm in algorithms}), "limits/asked"]
+    if name == "check" and algorithms == {"fixed-window"}:
+        with_.insert(0, "limits/within")
     return Script(f"limits/{name}", once=once, with_=with_)
 
 
@@ -306,13 +308,13 @@ def are_apart(keys: list[str]) -> bool:
 
 def decision_of(answer: bytes, targets: Sequence[Target], cost: int) -> Decision:
     """What `lua/limits/check.lua` answers: the time, and four numbers for each rule."""
-    numbers = [*map(int, answer.split())]
+    numbers = map(int, answer.split())
+    at_ms = next(numbers)
     verdicts = []
-    for place, (rule, id) in enumerate(targets):
-        allowed, remaining, reset_ms, retry_ms = numbers[4 * place + 1 : 4 * place + 5]
+    for (rule, id), allowed, remaining, reset_ms, retry_ms in zip(targets, *[numbers] * 4, strict=True):
         retry_after = math.inf if retry_ms < 0 else retry_ms / 1000
-        verdicts.append(Verdict(rule, id, bool(allowed), remaining, reset_ms / 1000, retry_after))
-    return Decision(tuple(verdicts), cost, numbers[0])
+        verdicts.append(Verdict(rule, id, allowed == 1, remaining, reset_ms / 1000, retry_after))
+    return Decision(tuple(verdicts), cost, at_ms)
 
 
 def decision_without(error: Exception, on_failure: OnFailure, targets: Sequence[Target], cost: int) -> Decision:

@@ -9,22 +9,19 @@ for _, rule in ipairs(rules) do
   denied = denied or not (rule.allows or rule.on_trial)
 end
 
-local function retry(rule)
-  if rule.allows then
-    return 0
+local function told(rule)
+  if hits and not denied and rule.allows then
+    rule.algorithm.add(rule, cost)
   end
-  return cost <= rule.capacity and rule.algorithm.retry(rule, cost) or -1
+  local room, retry = math.max(0, rule.algorithm.room(rule)), 0
+  if not rule.allows then
+    retry = cost <= rule.capacity and rule.algorithm.retry(rule, cost) or -1
+  end
+  return string.format('%d %d %.0f %.0f', rule.allows and 1 or 0, room, rule.algorithm.reset(rule), retry)
 end
 
-local answer = {at}
-for _, rule in ipairs(rules) do
-  local algorithm = rule.algorithm
-  if hits and not denied and rule.allows then
-    algorithm.add(rule, cost)
-  end
-  answer[#answer + 1] = rule.allows and 1 or 0
-  answer[#answer + 1] = math.max(0, algorithm.room(rule))
-  answer[#answer + 1] = algorithm.reset(rule)
-  answer[#answer + 1] = retry(rule)
+local answer = {string.format('%.0f', at)}
+for i, rule in ipairs(rules) do
+  answer[i + 1] = told(rule)
 end
 return table.concat(answer, ' '), denied

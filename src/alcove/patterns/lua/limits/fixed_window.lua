@@ -1,17 +1,20 @@
--- A window begins with the first hit. State: units used, end of the window.
+-- A window begins with the first hit. State: units used; it expires with the window.
 local fixed = {}
 
 local function keep_fixed(rule)
-  keep(rule.key, rule.used .. ' ' .. rule.ends, rule.ends)
+  redis.call('SET', rule.key, rule.used, 'PXAT', math.max(rule.ends, at + 1))
 end
 
 function fixed.read(rule)
-  rule.used, rule.ends = numbers(rule.key, '^(%d+) (%d+)$')
-  if not rule.ends or rule.ends <= at then
-    rule.used, rule.ends = 0, at + rule.window
-  elseif rule.ends > at + rule.window then
-    rule.ends = at + rule.window
-    keep_fixed(rule)
+  local used, left = redis.call('GET', rule.key), redis.call('PTTL', rule.key)
+  rule.used, rule.ends = 0, at + rule.window
+  if used and left > 0 then
+    rule.used = tonumber(used)
+    if left > rule.window then
+      keep_fixed(rule)
+    else
+      rule.ends = at + left
+    end
   end
 end
 
