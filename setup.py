@@ -19,6 +19,7 @@ COMPILED = [
     "alcove.codec.crc64",
     "alcove.codec.lzf",
     "alcove.codec.primitives",
+    "alcove.codec.streams",
     "alcove.codec.values",
     "alcove.commands.bitmap",
     "alcove.commands.connection",

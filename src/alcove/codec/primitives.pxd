@@ -15,6 +15,7 @@ cdef class Encoder:
     cpdef int raw(self, bytes data) except -1
     cpdef int length(self, uint64_t number) except -1
     cpdef int string(self, object value) except -1
+    cpdef int scored(self, list members, bytes scores) except -1
     cpdef int double(self, double value) except -1
     cpdef int int64(self, int64_t number) except -1
 

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import math
 import struct
+from array import array
 from collections.abc import Callable
 from typing import Final
 
@@ -103,6 +104,12 @@ class Encoder:
                 return
         self.length(size)
         self._out += value
+
+    def scored(self, members: list[bytes], scores: bytes) -> None:
+        """Strings, the last first, each before the double that stands at its place in `scores`."""
+        for member, score in zip(reversed(members), reversed(array("d", scores)), strict=True):
+            self.string(member)
+            self.double(score)
 
     def double(self, value: float) -> None:
         self._out += _DOUBLE.pack(value)

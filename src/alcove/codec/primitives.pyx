@@ -194,6 +194,22 @@ cdef class Encoder:
         self.used += 1 + own_width + width + written
         return 1
 
+    cpdef int scored(self, list members, bytes scores) except -1:
+        """Strings, the last first, each before the double that stands at its place in `scores`."""
+        cdef const char *packed = PyBytes_AS_STRING(scores)
+        cdef Py_ssize_t place = len(members)
+        cdef bytes member
+        cdef double score
+        if PyBytes_GET_SIZE(scores) != 8 * place:
+            raise ValueError("as many scores as members are needed")
+        while place:
+            place -= 1
+            member = <bytes>members[place]
+            self.put_string(<const unsigned char *>PyBytes_AS_STRING(member), PyBytes_GET_SIZE(member))
+            memcpy(&score, packed + 8 * place, 8)
+            self.double(score)
+        return 0
+
     cpdef int double(self, double value) except -1:
         cdef uint64_t bits
         memcpy(&bits, &value, 8)

@@ -21,8 +21,9 @@ from typing import Final
 
 from alcove.codec.primitives import Decoder, Encoder, Malformed
 from alcove.types.stream import Stream
-from alcove.types.stream_group import UNKNOWN, Group, delivery_count, delivery_ms
+from alcove.types.stream_group import UNKNOWN, Consumer, Group, delivery_count, delivery_ms
 from alcove.types.stream_id import ZERO, number, pack, successor
+from alcove.types.stream_node import Node
 from alcove.types.stream_records import SortedRecords, pending_record
 
 _ID: Final = 16
@@ -39,17 +40,25 @@ def encode_stream(encoder: Encoder, stream: Stream, third: bool) -> Iterator[Non
     nodes = stream.nodes()
     encoder.length(len(nodes))
     for node in nodes:
-        encoder.string(node.first)
-        encoder.string(node.pack())
+        _put_node(encoder, node)
         yield
+    _put_counters(encoder, stream)
+    for group in stream.groups():
+        yield from _encode_group(encoder, group, third)
+
+
+def _put_node(encoder: Encoder, node: Node) -> None:
+    encoder.string(node.first)
+    encoder.string(node.pack())
+
+
+def _put_counters(encoder: Encoder, stream: Stream) -> None:
     encoder.length(len(stream))
     _put_id(encoder, stream.last_id)
     _put_id(encoder, stream.first_id)
     _put_id(encoder, stream.max_deleted_id)
     encoder.length(stream.entries_added)
     encoder.length(stream.group_count())
-    for group in stream.groups():
-        yield from _encode_group(encoder, group, third)
 
 
 def _encode_group(encoder: Encoder, group: Group, third: bool) -> Iterator[None]:
@@ -58,10 +67,7 @@ def _encode_group(encoder: Encoder, group: Group, third: bool) -> Iterator[None]
     encoder.length(group.entries_read % _UINT64)
     encoder.length(len(group.pending))
     for page in _pages(group.pending):
-        for record in page:
-            encoder.raw(record[:_ID])
-            encoder.int64(delivery_ms(record))
-            encoder.length(delivery_count(record))
+        _put_pending(encoder, page)
         yield
     encoder.length(group.consumer_count())
     for consumer in group.consumers():
@@ -71,9 +77,20 @@ def _encode_group(encoder: Encoder, group: Group, third: bool) -> Iterator[None]
             encoder.int64(consumer.active_ms)
         encoder.length(len(consumer.pending))
         for page in _pages(consumer.pending):
-            for stream_id in page:
-                encoder.raw(stream_id)
+            _put_ids(encoder, page)
             yield
+
+
+def _put_pending(encoder: Encoder, page: list[bytes]) -> None:
+    for record in page:
+        encoder.raw(record[:_ID])
+        encoder.int64(delivery_ms(record))
+        encoder.length(delivery_count(record))
+
+
+def _put_ids(encoder: Encoder, page: list[bytes]) -> None:
+    for stream_id in page:
+        encoder.raw(stream_id)
 
 
 def _pages(records: SortedRecords) -> Iterator[list[bytes]]:
@@ -98,15 +115,19 @@ def decode_stream(decoder: Decoder, form: int, stream: Stream) -> Iterator[None]
         for place in range(decoder.count()):
             if place % _NODES == _NODES - 1:
                 yield
-            first = decoder.string()
-            if len(first) != _ID:
-                raise Malformed("malformed stream: ID of a node")
-            stream.load(first, decoder.string())
+            _take_node(decoder, stream)
         _take_counters(decoder, form, stream)
         for _ in range(decoder.count()):
             yield from _decode_group(decoder, form, stream)
     except OverflowError as error:
         raise Malformed(str(error)) from error
+
+
+def _take_node(decoder: Decoder, stream: Stream) -> None:
+    first = decoder.string()
+    if len(first) != _ID:
+        raise Malformed("malformed stream: ID of a node")
+    stream.load(first, decoder.string())
 
 
 def _take_counters(decoder: Decoder, form: int, stream: Stream) -> None:
@@ -161,14 +182,18 @@ def _decode_group(decoder: Decoder, form: int, stream: Stream) -> Iterator[None]
     for place in range(decoder.count()):
         if place % _PAGE == _PAGE - 1:
             yield
-        stream_id = decoder.raw(_ID)
-        time_ms = max(_take_ms(decoder), 0)
-        if not pending.put(pending_record(stream_id, time_ms, decoder.length(), 0)):
-            raise Malformed("malformed stream: a pending entry twice")
+        _take_pending(decoder, pending)
     for _ in range(decoder.count()):
         yield from _decode_consumer(decoder, form, group, pending)
     if len(group.pending) != len(pending):
         raise Malformed("malformed stream: a pending entry that is no consumer's")
+
+
+def _take_pending(decoder: Decoder, pending: SortedRecords) -> None:
+    stream_id = decoder.raw(_ID)
+    time_ms = max(_take_ms(decoder), 0)
+    if not pending.put(pending_record(stream_id, time_ms, decoder.length(), 0)):
+        raise Malformed("malformed stream: a pending entry twice")
 
 
 def _decode_consumer(decoder: Decoder, form: int, group: Group, pending: SortedRecords) -> Iterator[None]:
@@ -180,8 +205,12 @@ def _decode_consumer(decoder: Decoder, form: int, group: Group, pending: SortedR
     for place in range(decoder.count()):
         if place % _PAGE == _PAGE - 1:
             yield
-        stream_id = decoder.raw(_ID)
-        record = pending.get(stream_id)
-        if record is None or group.pending.get(stream_id) is not None:
-            raise Malformed("malformed stream: a consumer's entry is not pending, or another's")
-        group.deliver(stream_id, consumer, delivery_ms(record), delivery_count(record))
+        _take_owned(decoder, group, consumer, pending)
+
+
+def _take_owned(decoder: Decoder, group: Group, consumer: Consumer, pending: SortedRecords) -> None:
+    stream_id = decoder.raw(_ID)
+    record = pending.get(stream_id)
+    if record is None or group.pending.get(stream_id) is not None:
+        raise Malformed("malformed stream: a consumer's entry is not pending, or another's")
+    group.deliver(stream_id, consumer, delivery_ms(record), delivery_count(record))

@@ -184,9 +184,8 @@ def _put_members(encoder: Encoder, value: Set, start: int, stop: int) -> None:
 
 def _put_scores(encoder: Encoder, value: SortedSet, start: int, stop: int) -> None:
     """The highest ranks come first: so whoever reads them puts each before all others."""
-    for member, score in value.pairs(start, stop, True):
-        encoder.string(member)
-        encoder.double(score)
+    count = len(value)
+    encoder.scored(value.members(count - stop, count - start), value.scores(count - stop, count - start))
 
 
 def _put_fields(encoder: Encoder, kind: int, value: Hash, start: int, stop: int) -> None:

@@ -31,6 +31,7 @@ cdef class ScoreTree:
     cpdef Py_ssize_t count_before(self, bytes member, bint inclusive)
     cpdef list members(self, Py_ssize_t start, Py_ssize_t stop)
     cpdef list pairs(self, Py_ssize_t start, Py_ssize_t stop)
+    cpdef bytes scores(self, Py_ssize_t start, Py_ssize_t stop)
     cpdef list delete_range(self, Py_ssize_t start, Py_ssize_t stop)
     cpdef tuple pop(self, bint highest)
     cpdef bint drain(self, Py_ssize_t n)

@@ -9,6 +9,7 @@ This twin keeps sorted blocks of tuples and finds the block, then the place in i
 
 from __future__ import annotations
 
+from array import array
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterator
 from itertools import pairwise
@@ -95,6 +96,10 @@ class ScoreTree:
     def pairs(self, start: int, stop: int) -> list[tuple[bytes, float]]:
         """The members of these ranks with their scores, in order."""
         return [(member, score) for score, member in self._elements(start, stop)]
+
+    def scores(self, start: int, stop: int) -> bytes:
+        """The scores of these ranks, in order, as the processor's doubles."""
+        return array("d", [score for score, _ in self._elements(start, stop)]).tobytes()
 
     def delete_range(self, start: int, stop: int) -> list[bytes]:
         """Removes the elements of these ranks and returns their members."""

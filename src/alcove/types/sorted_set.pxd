@@ -30,6 +30,7 @@ cdef class SortedSet(Container):
     @cython.locals(size=Py_ssize_t)
     cpdef list members_between(self, long long first, long long last)
     cpdef list pairs(self, Py_ssize_t start, Py_ssize_t stop, bint reverse=*)
+    cpdef bytes scores(self, Py_ssize_t start, Py_ssize_t stop)
     @cython.locals(place=Py_ssize_t)
     cpdef tuple pop(self, bint highest)
     @cython.locals(large=Large)

@@ -9,6 +9,7 @@ Every range is a range of ranks here: `count_below` and `count_before` turn boun
 
 from __future__ import annotations
 
+from array import array
 from typing import Final
 
 from alcove.types.container import Container
@@ -175,6 +176,12 @@ class SortedSet(Container):
         if reverse:
             found.reverse()
         return found
+
+    def scores(self, start: int, stop: int) -> bytes:
+        """The scores of these ranks, in order, as the processor's doubles."""
+        if self._large:
+            return self._tree.scores(start, stop)
+        return array("d", [score for _, score in self._short.pairs(start, stop)]).tobytes()
 
     def pop(self, highest: bool) -> tuple[bytes, float]:
         """Removes and returns the first member and its score, or with `highest` the last; there must be one."""
