@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from array import array
 from collections.abc import Callable
 
 import pytest
@@ -182,3 +183,14 @@ def test_an_encoder_can_be_used_again() -> None:
     assert encoder.take() == b""
     with pytest.raises(TypeError):
         encoder.string("text")  # type: ignore[arg-type]
+
+
+def test_members_with_their_scores_come_last_first() -> None:
+    members = [b"a", b"12", b"a longer one, a longer one, a longer one"]
+    scores = [-1.5, 0.0, math.inf]
+    encoder = Encoder()
+    encoder.scored(members, array("d", scores).tobytes())
+    decoder = Decoder(encoder.take())
+    assert [(decoder.string(), decoder.double()) for _ in members] == list(zip(members, scores, strict=True))[::-1]
+    with pytest.raises(ValueError, match="as many scores as members|argument 2 is shorter"):
+        encoder.scored(members, bytes(16))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import math
 import random
+from array import array
 from importlib.machinery import EXTENSION_SUFFIXES
 
 import pytest
@@ -95,6 +96,7 @@ def test_ranges(size: int) -> None:
         start = rng.randrange(size)
         stop = rng.randint(start, size)
         assert zset.pairs(start, stop) == pairs[start:stop]
+        assert zset.scores(start, stop) == array("d", [score for _, score in pairs[start:stop]]).tobytes()
         assert zset.pairs(start, stop, True) == pairs[::-1][start:stop]
         assert zset.members(start, stop, True) == [member for member, _ in pairs[::-1][start:stop]]
         if start < stop:

@@ -47,11 +47,13 @@ class Durability:
     def __init__(self, engine: Engine, disk: Disk | None = None) -> None:
         self.engine = engine
         self._clock = engine.clock
+        # Until when nothing has to be looked at unless there is news, and when something is due.
+        self._look_us = self._due_us = 0
         # Where WAITAOF waits, and who would write to a container that is being saved.
         self.waiting_room = Database(engine.space, -1)
         # What is open and has to be closed whatever becomes of the engine, which none of it refers to.
         self._opened: list[Any] = []
-        self.jobs = Jobs(engine)
+        self.jobs = Jobs(engine, self._look_again)
         self._opened.append(self.jobs.background)
         self.data = DataFolder(engine, disk or Disk(), self._opened)
         self.saving = Saving(engine, self.data, self.jobs, self.waiting_room)
@@ -60,8 +62,6 @@ class Durability:
         )
         self.loader: Loader | None = None
         self.keys_loaded = self.keys_expired = 0
-        # Until when nothing has to be looked at unless there is news of the journal, and when something is due.
-        self._look_us = self._due_us = 0
         self._closing = weakref.finalize(engine, close_all, self._opened, os.getpid())
         # Whether it was decided what is saved at the end.
         self._finished = False
@@ -198,7 +198,9 @@ class Durability:
     def work(self, in_time: Callable[[], bool]) -> int:
         """The engine's chore: syncs, retries, and the job in work."""
         now_us = self._clock.monotonic_us()
-        if now_us >= self._look_us or self.jobs.busy or not self._is_quiet():
+        journal = self.appending.journal
+        # This is asked in every turn.
+        if now_us >= self._look_us or (journal is not None and not journal.is_quiet(self._due_us < NEVER_US)):
             self.jobs.in_time = in_time
             # Who has news meanwhile, in another thread, has it looked at again.
             self._look_us = now_us + LOOK_EVERY_US
@@ -213,13 +215,8 @@ class Durability:
         return self._due_us - now_us if self._due_us < NEVER_US else -1
 
     def _look_again(self) -> None:
-        """There is news that `work` has to see to."""
+        """There is news, of whatever thread, that `work` has to see to."""
         self._look_us = 0
-
-    def _is_quiet(self) -> bool:
-        """Whether the journal is as it was at the last look; it is asked in every turn."""
-        journal = self.appending.journal
-        return journal is None or journal.is_quiet(self._due_us < NEVER_US)
 
     def _look(self, now_us: int) -> int:
         """Sees to all there is; how long it can be left alone then."""

@@ -20,8 +20,10 @@ Job = Generator["Future[Any] | None", None, None]
 class Jobs:
     """The job in work, and the thread that does for it what takes the disk's time."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, on_news: Callable[[], None]) -> None:
         self._engine = engine
+        # Who is told when a job is to be gone on with.
+        self._on_news = on_news
         self._clock = engine.clock
         self.background = Background("save")
         self._job: Job | None = None
@@ -44,6 +46,7 @@ class Jobs:
         """Puts a job in work: its first slice is done by `go_on`."""
         self._job = job
         self._began_us = self._clock.monotonic_us()
+        self._on_news()
 
     def begin_now(self, job: Job) -> None:
         """As `begin`, with as little of the first slice as can be."""
@@ -68,6 +71,7 @@ class Jobs:
         return 0
 
     def _wake(self, future: Future[Any]) -> None:
+        self._on_news()
         self._engine.on_sooner()
 
     def finish(self, job: Job) -> None:

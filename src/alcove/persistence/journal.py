@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from threading import Condition
+from threading import Condition, Lock
 from typing import Final
 
 from alcove.engine.session import do_nothing
@@ -52,15 +52,17 @@ class Journal:
         # Why a sync failed, since when nothing more counts as synced, and of which file.
         self.sync_error: OSError | None = None
         self._failed: File | None = None
-        # Guards what follows and `synced`; taken only for moments.
-        self._turn = Condition()
+        # Guards what follows and `synced`; taken only for moments. How many wait for a sync that others make.
+        self._lock = Lock()
+        self._turn = Condition(self._lock)
+        self._waiting = 0
         # The files being synced at the moment.
         self._syncing: list[File] = []
         # Increments that were replaced and are not synced yet.
         self._replaced: list[File] = []
         # Whether effects are kept here until the increment before is on the disk or obsolete.
         self.held = False
-        # Called, with `_turn` taken, when more is on the disk.
+        # Called, with `_lock` taken, when more is on the disk.
         self.on_synced: Callable[[], None] = do_nothing
 
     @property
@@ -157,7 +159,7 @@ class Journal:
         if self.write_error is not None:
             close(file)
             raise self.write_error
-        with self._turn:
+        with self._lock:
             if self.synced < self.appended or self._file in self._syncing:
                 self._replaced.append(self._file)
             else:
@@ -168,7 +170,7 @@ class Journal:
 
     def renewed(self, position: int) -> None:
         """A new base, which is on the disk, holds all until `position`: what failed before that is of the past."""
-        with self._turn:
+        with self._lock:
             known = position - self.appended
             if known > 0:
                 self._records.out.consume(known)
@@ -194,10 +196,10 @@ class Journal:
 
         None when that is so, else the error to be answered.
         """
-        with self._turn:
+        with self._lock:
             while (self.synced < min(position, self.appended) or self._replaced) and self.sync_error is None:
                 if self._syncing:
-                    self._turn.wait()
+                    self._wait()
                 else:
                     self._sync()
             error = self.sync_error if self.synced < position or self.held else None
@@ -205,19 +207,27 @@ class Journal:
 
     def sync(self) -> None:
         """Brings what is appended to the disk."""
-        with self._turn:
+        with self._lock:
             while self._syncing:
-                self._turn.wait()
+                self._wait()
             if self.sync_error is None:
                 self._sync()
 
+    def _wait(self) -> None:
+        """Waits until a sync is over."""
+        self._waiting += 1
+        try:
+            self._turn.wait()
+        finally:
+            self._waiting -= 1
+
     def _sync(self) -> None:
-        """Syncs for all who wait, with `_turn` taken but for the sync itself."""
+        """Syncs for all who wait, with `_lock` taken but for the sync itself."""
         target = self.appended
         files = self._syncing = [*self._replaced, self._file]
         synced = 0
         failure = None
-        self._turn.release()
+        self._lock.release()
         try:
             for file in files:
                 file.sync()
@@ -225,9 +235,10 @@ class Journal:
         except OSError as error:
             failure = error
         finally:
-            self._turn.acquire()
+            self._lock.acquire()
             self._syncing = []
-            self._turn.notify_all()
+            if self._waiting:
+                self._turn.notify_all()
         self._let_go(files[:-1], synced)
         if failure is None:
             self.synced = max(self.synced, target)
