@@ -179,8 +179,8 @@ class SortedSet(Container):
 
     def scores(self, start: int, stop: int) -> bytes:
         """The scores of these ranks, in order, as the processor's doubles."""
-        if self._large:
-            return self._tree.scores(start, stop)
+        if self._large is not None:
+            return self._large.tree.scores(start, stop)
         return array("d", [score for _, score in self._short.pairs(start, stop)]).tobytes()
 
     def pop(self, highest: bool) -> tuple[bytes, float]:
