@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import platform
 import resource
 import sys
 from collections.abc import Callable, Mapping
@@ -59,6 +58,8 @@ def human(size: int) -> str:
 
 
 def server_section(engine: Engine) -> Section:
+    import platform  # long to import, for who asks
+
     uptime = (engine.clock.now_us() - engine.started_us) // 1_000_000
     return {
         "redis_version": REDIS_VERSION,

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import glob
 import logging
 import os
 import stat
 import sys
-import tempfile
 from collections import defaultdict, deque
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import Any, BinaryIO, Final, TypeAlias
 
 from alcove.engine.config import Config
@@ -124,7 +121,7 @@ class Reader:
     def _file(self, path: str) -> None:
         full = os.path.join(self.config.dir, path)
         try:
-            data = Path(full).read_bytes()
+            data = read_file(full)
         except OSError as error:
             raise Refused(f"Fatal error, can't open config file '{path}': {error.strerror}") from error
         self.text(data, full)
@@ -167,12 +164,17 @@ class Reader:
             raise Refused(_UNSUPPORTED.get(name, f"{as_text(name)} is not supported here"))
         handler(arguments)
 
+    def _matching(self, pattern: str) -> list[str]:
+        import glob  # as `tempfile`, long to import and rarely needed
+
+        return sorted(glob.glob(pattern, root_dir=self.config.dir))
+
     def _include(self, arguments: list[bytes]) -> None:
         """A path, or a pattern, which may fit nothing; several files are read in the order of their names."""
         path = as_text(arguments[0])
         if self._depth == _MAX_DEPTH:
             raise Refused("Files are included too deep; does one include itself?")
-        paths = sorted(glob.glob(path, root_dir=self.config.dir)) if any(sign in path for sign in "*?[") else [path]
+        paths = self._matching(path) if any(sign in path for sign in "*?[") else [path]
         self._depth += 1
         for each in paths:
             self._file(each)
@@ -260,7 +262,7 @@ def rewrite(config: Config, users: Iterable[bytes] | None = None) -> None:
         raise ValueError("the configuration was not read from a file")
     path = os.path.realpath(config.file)
     try:
-        old = Path(path).read_bytes()
+        old = read_file(path)
     except FileNotFoundError:
         old = b""
     _replace_file(path, rewritten(config, old, users))
@@ -344,8 +346,15 @@ class _Draft:
         return b"".join([line + b"\n" for line in self._lines if line is not None])
 
 
+def read_file(path: str) -> bytes:
+    with open(path, "rb") as file:
+        return file.read()
+
+
 def _replace_file(path: str, content: bytes) -> None:
     """Writes a file so that a crash leaves the old content or the new; it keeps its permissions."""
+    import tempfile
+
     folder = os.path.dirname(path)
     descriptor, temporary = tempfile.mkstemp(prefix=os.path.basename(path) + ".", dir=folder)
     try:

@@ -18,7 +18,6 @@ from __future__ import annotations
 import random
 from collections import OrderedDict
 from functools import cache
-from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from alcove.engine.context import Context
@@ -90,6 +89,8 @@ class Script(NamedTuple):
 @cache
 def source_of(name: str) -> bytes:
     """The text of a file in lua/."""
+    from importlib.resources import files  # long to import, and of use only where there are scripts
+
     return files(__package__).joinpath("lua", f"{name}.lua").read_bytes()
 
 

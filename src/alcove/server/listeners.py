@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import logging
 import os
-import shutil
 import socket
 import stat
 from collections.abc import Iterable
@@ -126,6 +125,8 @@ def listen_unix(path: str, permissions: int, group: str, backlog: int) -> Listen
         if permissions:
             os.chmod(path, permissions)
         if group:
+            import shutil  # rarely needed, and long to import
+
             shutil.chown(path, group=group)
         # Until here a client that connects is refused.
         sock.listen(backlog)
