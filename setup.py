@@ -109,6 +109,11 @@ COMPILED = [
     "alcove.types.untracked",
 ]
 
+# Containers without a native twin, of which there can be as many as keys. What they own does not lead back to them, so
+# their classes are not the garbage collector's, whose head would be 16 bytes of each. Cython has a decorator for that,
+# which a module that also runs without Cython cannot name.
+UNCOLLECTED = ["alcove.types.hash", "alcove.types.set", "alcove.types.sorted_set"]
+
 PACKAGE = Path("src")
 
 
@@ -133,9 +138,12 @@ def source_of(module: str) -> str:
     return str(twin if twin.exists() else stem.with_suffix(".py"))
 
 
-def cythonized(modules: list[str], *, annotation_typing: bool) -> list[Extension]:
+def cythonized(modules: list[str], **directives: bool) -> list[Extension]:
     from Cython.Build import cythonize
+    from Cython.Compiler.Options import get_directive_defaults
 
+    # What has a default may be said of a whole module.
+    get_directive_defaults().setdefault("no_gc", False)
     flags = [] if sys.platform == "win32" else ["-O2", "-g0", "-fno-strict-aliasing", "-Wno-unused-function"]
     return cythonize(
         [Extension(module, [source_of(module)], extra_compile_args=flags) for module in modules],
@@ -143,9 +151,9 @@ def cythonized(modules: list[str], *, annotation_typing: bool) -> list[Extension
         nthreads=os.cpu_count() or 1,
         compiler_directives={
             "language_level": "3",
-            "annotation_typing": annotation_typing,
             "wraparound": False,
             "initializedcheck": False,
+            **directives,
         },
     )
 
@@ -156,8 +164,12 @@ def extensions() -> list[Extension]:
     if os.environ.get("ALCOVE_PURE") == "1":
         return []
     handlers = [module for module in COMPILED if module.startswith("alcove.commands.")]
-    others = [module for module in COMPILED if module not in handlers]
-    return cythonized(others, annotation_typing=False) + cythonized(handlers, annotation_typing=True)
+    others = [module for module in COMPILED if module not in handlers and module not in UNCOLLECTED]
+    return [
+        *cythonized(others, annotation_typing=False),
+        *cythonized(UNCOLLECTED, annotation_typing=False, no_gc=True),
+        *cythonized(handlers, annotation_typing=True),
+    ]
 
 
 setup(ext_modules=extensions(), cmdclass={"build_ext": LoudBuild})

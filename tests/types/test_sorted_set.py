@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import gc
 import math
 import random
 from array import array
-from importlib.machinery import EXTENSION_SUFFIXES
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from alcove.types import sorted_set
 from alcove.types.limits import Limits
 from alcove.types.sorted_set import ADDED, CHANGED, SAME, SortedSet
 
@@ -166,8 +163,3 @@ def test_footprint_counts_the_members() -> None:
         small.put(b"%d" % at, float(at))
         large.put(b"%d" % at + bytes(1000), float(at))
     assert large.footprint() - small.footprint() > 900_000
-
-
-def test_collector_sees_it_only_in_the_plain_build() -> None:
-    compiled = str(sorted_set.__file__).endswith(tuple(EXTENSION_SUFFIXES))
-    assert gc.is_tracked(SortedSet(Limits())) is not compiled

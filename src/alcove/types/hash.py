@@ -14,9 +14,8 @@ from alcove.types.dense_map import ByteMap
 from alcove.types.limits import Limits
 from alcove.types.listpack import Listpack
 from alcove.types.sorted_set import SortedSet
-from alcove.types.untracked import untrack
 
-_OBJECT_BYTES = 96
+_OBJECT_BYTES = 80
 
 
 class Hash(Container):
@@ -34,7 +33,6 @@ class Hash(Container):
         self._deadlines: SortedSet | None = None
         self.next_deadline = 0
         self._extended = False
-        untrack(self)
 
     def __len__(self) -> int:
         return len(self._pack) // 2 if self._table is None else len(self._table)

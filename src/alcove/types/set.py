@@ -12,9 +12,8 @@ from alcove.types.dense_map import DenseSet
 from alcove.types.intset import IntSet
 from alcove.types.limits import Limits
 from alcove.types.listpack import Listpack
-from alcove.types.untracked import untrack
 
-_OBJECT_BYTES = 80
+_OBJECT_BYTES = 64
 
 # Asking a listpack for more members than these costs more than making a table of it first.
 _FEW = 4
@@ -30,7 +29,6 @@ class Set(Container):
         self._ints: IntSet | None = None
         self._pack: Listpack | None = None
         self._table: DenseSet | None = None
-        untrack(self)
 
     def __len__(self) -> int:
         if self._table is not None:

@@ -17,15 +17,14 @@ from alcove.types.dense_map import ScoreMap
 from alcove.types.limits import Limits
 from alcove.types.score_list import ScoreList
 from alcove.types.score_tree import ScoreTree
-from alcove.types.untracked import untrack
 
 # What `put` did.
 SAME: Final = 0
 CHANGED: Final = 1
 ADDED: Final = 2
 
-_OBJECT_BYTES: Final = 64
-_LARGE_BYTES: Final = 48
+_OBJECT_BYTES: Final = 48
+_LARGE_BYTES: Final = 32
 
 # What large sorted sets have for a list; it stays empty.
 _NO_LIST: Final = ScoreList()
@@ -37,7 +36,6 @@ class Large:
     def __init__(self, scores: ScoreMap, tree: ScoreTree) -> None:
         self.scores = scores
         self.tree = tree
-        untrack(self)
 
 
 class SortedSet(Container):
@@ -52,7 +50,6 @@ class SortedSet(Container):
         self._limits = limits
         self._short = ScoreList()
         self._large: Large | None = None
-        untrack(self)
 
     def __len__(self) -> int:
         return len(self._short) if self._large is None else len(self._large.tree)
