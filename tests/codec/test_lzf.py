@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alcove.codec.lzf import compress, compress_part, decompress
+from alcove.codec.lzf import Expansion, compress, compress_part, decompress
 
 # Compressed strings from DUMP payloads of redis-server 7.0, and what they stand for.
 FROM_THE_REAL_SERVER = [
@@ -55,6 +55,17 @@ def test_parts_are_one_behind_the_other(parts: list[bytes]) -> None:
     assert decompress(b"".join(map(compress_part, parts)), len(whole)) == whole
 
 
+@given(st.lists(st.binary(max_size=100).map(lambda word: word * 3), max_size=6), st.integers(1, 300))
+def test_expanded_step_by_step_it_is_the_same(words: list[bytes], count: int) -> None:
+    whole = b"".join(words)
+    expansion = Expansion(compress_part(whole), len(whole))
+    steps = 1
+    while not expansion.step(count):
+        steps += 1
+    assert expansion.value == whole
+    assert steps <= len(whole) // count + 1
+
+
 def test_copies_reach_8192_bytes_back_and_no_farther() -> None:
     marked = random.Random(2).randbytes(40)
     for gap in range(8140, 8200):
@@ -62,6 +73,14 @@ def test_copies_reach_8192_bytes_back_and_no_farther() -> None:
         compressed = compress(data)
         assert compressed is not None
         assert decompress(compressed, len(data)) == data
+
+
+def expanded(data: bytes, size: int) -> bytes:
+    """By the smallest steps."""
+    expansion = Expansion(data, size)
+    while not expansion.step(1):
+        pass
+    return expansion.value
 
 
 @pytest.mark.parametrize(

@@ -192,5 +192,5 @@ def test_members_with_their_scores_come_last_first() -> None:
     encoder.scored(members, array("d", scores).tobytes())
     decoder = Decoder(encoder.take())
     assert [(decoder.string(), decoder.double()) for _ in members] == list(zip(members, scores, strict=True))[::-1]
-    with pytest.raises(ValueError, match="as many scores as members|argument 2 is shorter"):
+    with pytest.raises(ValueError, match=r"as many scores as members|argument 2 is shorter"):
         encoder.scored(members, bytes(16))

@@ -110,3 +110,17 @@ def _copy(out: bytearray, data: bytes, at: int, control: int) -> int:
         pattern = bytes(out[start:])
         out += (pattern * (length // distance + 1))[:length]
     return at + 1
+
+
+class Expansion:
+    """The `size` bytes that `data` stands for, found step by step; they are `value` then."""
+
+    def __init__(self, data: bytes, size: int) -> None:
+        self._data = data
+        self._size = size
+        self.value = b""
+
+    def step(self, count: int) -> bool:
+        """Finds some `count` bytes more, or here all; True when `value` is whole. Raises as `decompress`."""
+        self.value = decompress(self._data, self._size)
+        return True

@@ -112,14 +112,53 @@ cpdef bytes decompress(bytes data, Py_ssize_t size):
 
 cdef bytes decompressed(const unsigned char *data, Py_ssize_t stop, Py_ssize_t size):
     """As `decompress`, of `stop` bytes at `data`."""
-    cdef Py_ssize_t at = 0, out = 0, run, distance
-    cdef unsigned char *to
-    cdef bytes made
+    cdef Py_ssize_t at = 0, out = 0
+    cdef bytes made = _room(stop, size)
+    _expand(data, stop, <unsigned char *>PyBytes_AS_STRING(made), size, &at, &out, size)
+    _check_end(out, size)
+    return made
+
+
+cdef class Expansion:
+    """The `size` bytes that `data` stands for, found step by step; they are `value` then."""
+
+    def __init__(self, bytes data not None, Py_ssize_t size):
+        self.data = data
+        self.value = _room(PyBytes_GET_SIZE(data), size)
+
+    cpdef bint step(self, Py_ssize_t count) except -1:
+        """Finds some `count` bytes more; True when `value` is whole. Raises as `decompress`."""
+        cdef Py_ssize_t stop = PyBytes_GET_SIZE(self.data), size = PyBytes_GET_SIZE(self.value)
+        _expand(
+            <const unsigned char *>PyBytes_AS_STRING(self.data), stop,
+            <unsigned char *>PyBytes_AS_STRING(self.value), size, &self.at, &self.out, self.out + count
+        )
+        if self.at < stop:
+            return False
+        _check_end(self.out, size)
+        return True
+
+
+cdef bytes _room(Py_ssize_t stop, Py_ssize_t size):
+    """For what `stop` bytes are said to stand for."""
     if not 0 <= size <= stop * BEST_RATIO:
         raise ValueError("malformed LZF string: impossible size")
-    made = PyBytes_FromStringAndSize(NULL, size)
-    to = <unsigned char *>PyBytes_AS_STRING(made)
-    while at < stop:
+    return PyBytes_FromStringAndSize(NULL, size)
+
+
+cdef int _check_end(Py_ssize_t out, Py_ssize_t size) except -1:
+    if out != size:
+        raise ValueError("malformed LZF string: too short")
+    return 0
+
+
+cdef int _expand(
+    const unsigned char *data, Py_ssize_t stop, unsigned char *to, Py_ssize_t size,
+    Py_ssize_t *place, Py_ssize_t *made, Py_ssize_t enough
+) except -1:
+    """Goes on from a place in `data`, with so much made, until that is `enough`, or `data` ends."""
+    cdef Py_ssize_t at = place[0], out = made[0], run, distance
+    while at < stop and out <= enough:
         run = data[at]
         at += 1
         if run < LONGEST_LITERAL:
@@ -147,9 +186,9 @@ cdef bytes decompressed(const unsigned char *data, Py_ssize_t stop, Py_ssize_t s
                 raise ValueError("malformed LZF string: too long")
             _repeat(to + out, distance, run)
         out += run
-    if out != size:
-        raise ValueError("malformed LZF string: too short")
-    return made
+    place[0] = at
+    made[0] = out
+    return 0
 
 
 cdef inline void _repeat(unsigned char *to, Py_ssize_t distance, Py_ssize_t length) noexcept:

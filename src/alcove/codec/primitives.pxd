@@ -19,6 +19,12 @@ cdef class Encoder:
     cpdef int double(self, double value) except -1
     cpdef int int64(self, int64_t number) except -1
 
+cdef class Gathering:
+    cdef readonly bytes value
+    cdef Py_ssize_t at
+
+    cpdef int add(self, bytes part) except -1
+
 cdef class Decoder:
     cdef bytes data
     cdef const unsigned char *view
@@ -43,6 +49,7 @@ cdef class Decoder:
     cpdef bytes raw(self, Py_ssize_t size)
     cpdef uint64_t length(self) except? 0xFFFFFFFFFFFFFFFF
     cpdef Py_ssize_t count(self) except -1
+    cpdef object beginning(self)
     cpdef bytes string(self)
     cpdef double double(self) except? -1
     cpdef double double_text(self) except? -1

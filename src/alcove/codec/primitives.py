@@ -30,6 +30,8 @@ from alcove.numeric import strtod, try_int
 # How much is read at a time, unless a string needs more; and the most that is then asked for at once.
 CHUNK: Final = 1 << 18
 _LARGEST_CHUNK: Final = 1 << 24
+# Strings up to this length are read in one go.
+LONGEST_AT_ONCE: Final = 1 << 20
 
 # Strings up to this length are tried as integers, longer ones than that other compressed.
 _LONGEST_INTEGER: Final = 11
@@ -117,6 +119,21 @@ class Encoder:
     def int64(self, number: int) -> None:
         """A signed number of 8 bytes, little endian: times in milliseconds."""
         self._out += _INT64.pack(number)
+
+
+class Gathering:
+    """A string of which the parts come one by one."""
+
+    def __init__(self, size: int) -> None:
+        self._parts: list[bytes] = []
+
+    def add(self, part: bytes) -> None:
+        self._parts.append(part)
+
+    @property
+    def value(self) -> bytes:
+        """The string, once there is all of it."""
+        return b"".join(self._parts)
 
 
 class Decoder:
@@ -209,6 +226,20 @@ class Decoder:
         if number > _LARGEST_COUNT or (0 <= self._total < self.position + number):
             raise Truncated("more is claimed than there is")
         return number
+
+    def beginning(self) -> bytes | tuple[int, int]:
+        """A string, or of a long one the bytes that follow, and how many they stand for, -1 if not compressed."""
+        self._need(1)
+        first = self._data[self._at]
+        if first not in (0x80, 0x81, 0xC3):
+            return self.string()
+        self._at += 1
+        size = self.count() if first == 0xC3 else self._bounded(self._length(first))
+        length = min(self.length(), _LARGEST_COUNT) if first == 0xC3 else -1
+        if max(size, length) > LONGEST_AT_ONCE and self._total >= 0:
+            return size, length
+        data = self.raw(size)
+        return data if length < 0 else decompress(data, length)
 
     def string(self) -> bytes:
         """A string in any of its forms."""

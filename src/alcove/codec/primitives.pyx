@@ -14,6 +14,7 @@ from alcove.numeric import strtod
 from alcove.types.listpack cimport decimal
 
 CHUNK = 1 << 18
+LONGEST_AT_ONCE = 1 << 20
 
 cdef enum:
     LARGEST_CHUNK = 1 << 24
@@ -224,6 +225,22 @@ cdef class Encoder:
         return 0
 
 
+cdef class Gathering:
+    """A string of which the parts come one by one."""
+
+    def __init__(self, Py_ssize_t size):
+        # What is not written to takes no memory.
+        self.value = PyBytes_FromStringAndSize(NULL, size)
+
+    cpdef int add(self, bytes part) except -1:
+        cdef Py_ssize_t size = PyBytes_GET_SIZE(part)
+        if size > PyBytes_GET_SIZE(self.value) - self.at:
+            raise ValueError("more than the whole")
+        memcpy(PyBytes_AS_STRING(self.value) + self.at, PyBytes_AS_STRING(part), size)
+        self.at += size
+        return 0
+
+
 cdef class Decoder:
     """Reads `data`, and then what `read(n)` answers, which is up to `n` bytes and empty at the end.
 
@@ -312,6 +329,28 @@ cdef class Decoder:
         if number > LARGEST_COUNT or 0 <= self.total < self.base + self.at + <Py_ssize_t>number:
             raise Truncated("more is claimed than there is")
         return <Py_ssize_t>number
+
+    cpdef object beginning(self):
+        """A string, or of a long one the bytes that follow, and how many they stand for, -1 if not compressed."""
+        cdef Py_ssize_t size, length = -1
+        cdef unsigned char first
+        self.need(1)
+        first = self.view[self.at]
+        if first != 0x80 and first != 0x81 and first != 0xC3:
+            return self.string()
+        self.at += 1
+        if first == 0xC3:
+            size = self.count()
+            length = <Py_ssize_t>min(self.length(), LARGEST_COUNT)
+        else:
+            size = self.bounded(self.length_from(first))
+        if max(size, length) > LONGEST_AT_ONCE and self.total >= 0:
+            return size, length
+        self.need(size)
+        self.at += size
+        if length < 0:
+            return PyBytes_FromStringAndSize(<const char *>self.view + self.at - size, size)
+        return decompressed(self.view + self.at - size, size, length)
 
     cpdef bytes string(self):
         """A string in any of its forms."""

@@ -36,6 +36,9 @@ cdef bytes _packed_deadlines(Hash value)
 cdef class Unfinished:
     cdef public object value, steps
 
+cdef class UnfinishedString(Unfinished):
+    pass
+
 cpdef object decode(Decoder decoder, int kind, Limits limits, int version)
 cpdef object begin_decoding(Decoder decoder, int kind, Limits limits, int version)
 @cython.locals(first=int64_t, count=Py_ssize_t)

@@ -23,9 +23,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
-from alcove.codec.lzf import compress_part
+from alcove.codec.lzf import Expansion, compress_part
 from alcove.codec.old import read_ziplist, read_zipmap
-from alcove.codec.primitives import Decoder, Encoder, Malformed
+from alcove.codec.primitives import Decoder, Encoder, Gathering, Malformed
 from alcove.codec.streams import decode_stream, encode_stream
 from alcove.numeric import strtod, try_int
 from alcove.types.hash import Hash
@@ -228,11 +228,31 @@ def _packed_deadlines(value: Hash) -> bytes:
 
 
 class Unfinished:
-    """A container of which only the beginning was read; it is whole when `steps` have come to their end."""
+    """A value of which only the beginning was read; it is whole when `steps` have come to their end."""
 
     def __init__(self, value: Any, steps: Iterator[None]) -> None:
         self.value = value
         self.steps = steps
+
+
+class UnfinishedString(Unfinished):
+    """A long string, read and expanded piece by piece; `size` and `length` are those of `Decoder.beginning`."""
+
+    def __init__(self, decoder: Decoder, size: int, length: int) -> None:
+        super().__init__(b"", self._read(decoder, size, length))
+
+    def _read(self, decoder: Decoder, size: int, length: int) -> Iterator[None]:
+        gathering = Gathering(size)
+        while size:
+            gathering.add(decoder.raw(min(size, _PIECE)))
+            size -= min(size, _PIECE)
+            yield
+        self.value = gathering.value
+        if length >= 0:
+            expansion = Expansion(self.value, length)
+            while not expansion.step(_PIECE):
+                yield
+            self.value = expansion.value
 
 
 def decode(decoder: Decoder, kind: int, limits: Limits, version: int) -> Any:
@@ -240,8 +260,10 @@ def decode(decoder: Decoder, kind: int, limits: Limits, version: int) -> Any:
 
     `ValueError` if it is malformed in any way. A container can be empty, which is for the caller to judge.
     """
+    if kind == STRING:
+        return decoder.string()
     value = begin_decoding(decoder, kind, limits, version)
-    if type(value) is not Unfinished:
+    if not isinstance(value, Unfinished):
         return value
     for _ in value.steps:
         pass
@@ -249,9 +271,10 @@ def decode(decoder: Decoder, kind: int, limits: Limits, version: int) -> Any:
 
 
 def begin_decoding(decoder: Decoder, kind: int, limits: Limits, version: int) -> Any:
-    """As `decode`, but a container of many elements is answered as `Unfinished`."""
+    """As `decode`, but a container of many elements is answered as `Unfinished`, and so is a long string."""
     if kind == STRING:
-        return decoder.string()
+        text = decoder.beginning()
+        return text if isinstance(text, bytes) else UnfinishedString(decoder, text[0], text[1])
     try:
         if kind == HASH_LISTPACK:
             return _hash_of_listpack(decoder, limits)

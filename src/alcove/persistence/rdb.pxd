@@ -47,7 +47,7 @@ cdef class RdbReader:
     cdef readonly int frequency
     cdef int64_t _next_expire_ms, _next_idle_s
     cdef int _next_frequency
-    cdef object _rest
+    cdef Unfinished _unfinished
 
     @cython.locals(database=Database, _=Py_ssize_t, found=int, enough=int64_t)
     cpdef bint load(self, Keyspace space, Py_ssize_t count) except -1

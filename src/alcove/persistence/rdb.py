@@ -255,8 +255,8 @@ class RdbReader:
         self._next_expire_ms = 0
         self._next_idle_s = _NOT_GIVEN
         self._next_frequency = _NOT_GIVEN
-        # The rest of a big container, whose value is there already.
-        self._rest: Iterator[None] | None = None
+        # The value in work, if it is read in parts.
+        self._unfinished: Unfinished | None = None
         self._ended = False
 
     @property
@@ -316,17 +316,17 @@ class RdbReader:
             if self.version == 0:
                 self._begin()
             while not self._ended:
-                if self._rest is not None:
-                    if next(self._rest, self) is not self:
+                if self._unfinished is not None:
+                    if next(self._unfinished.steps, self) is not self:
                         return _WITHIN_KEY
-                    self._rest = None
+                    self.value, self._unfinished = self._unfinished.value, None
                 else:
                     kind = self._decoder.byte()
                     if kind >= _FIRST_OPCODE:
                         self._opcode(kind)
                         continue
                     self._key(kind)
-                    if self._rest is not None:
+                    if self._unfinished is not None:
                         continue
                 if self._is_kept():
                     return _AT_KEY
@@ -357,10 +357,9 @@ class RdbReader:
         if kind in (_MODULE, _MODULE_2):
             raise Malformed("a value of a module")
         self.key = decoder.string()
-        value = self.value = begin_decoding(decoder, kind, self._limits, self.version)
-        if type(value) is Unfinished:
-            self.value = value.value
-            self._rest = value.steps
+        self.value = begin_decoding(decoder, kind, self._limits, self.version)
+        if isinstance(self.value, Unfinished):
+            self._unfinished = self.value
 
     def _is_kept(self) -> bool:
         """Whether the key that was read is not to be left out."""
