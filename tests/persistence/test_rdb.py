@@ -15,8 +15,8 @@ from alcove.codec.primitives import CHUNK, Encoder
 from alcove.engine.clock import ManualClock
 from alcove.engine.config import Config
 from alcove.engine.engine import Engine
-from alcove.engine.keyspace import Keyspace
-from alcove.engine.table import Entry
+from alcove.engine.keyspace import Keyspace, footprint_of
+from alcove.engine.table import Entry, Table
 from alcove.persistence.rdb import BadRdb, RdbReader, RdbWriter, standard_aux
 from alcove.types.limits import Limits
 from tests.codec.samples import SAMPLES, content, kept
@@ -26,8 +26,13 @@ NOW_MS = 1_700_000_000_000
 PORTION = 1 << 16
 
 
+def new_entry(key: bytes, value: Any) -> Entry:
+    """An entry as tables make them."""
+    return Table().add(key, value)
+
+
 def entries(names: Iterable[str] = SAMPLES) -> list[Entry]:
-    return [Entry(name.encode(), kept(name), 0) for name in names]
+    return [new_entry(name.encode(), kept(name)) for name in names]
 
 
 def written(fill: Callable[[RdbWriter], object], **settings: int) -> bytes:
@@ -115,9 +120,9 @@ def test_a_keyspace_is_filled(sample: bytes) -> None:
         assert entry is not None
         assert content(entry.value) == content(kept(name))
         assert entry.access == NOW_MS // 1000
-        assert entry.size > 0
-    assert space.used == sum(database.used for database in space.databases) > 0
+    assert space.used == sum(database.used for database in space.databases)
     for database in space.databases:
+        assert database.used == sum(footprint_of(entry) for entry in database.entries())
         database.table._check()
 
 
@@ -175,7 +180,7 @@ def test_deadlines_are_kept_in_a_keyspace() -> None:
     database = Keyspace().databases[0]
     volatile = database.add(b"volatile", b"v")
     database.set_deadline(volatile, NOW_MS + 100)
-    data = written(lambda writer: write_all(writer, [volatile, Entry(b"hash", value, 0)]))
+    data = written(lambda writer: write_all(writer, [volatile, new_entry(b"hash", value)]))
     space = Keyspace()
     reader = RdbReader(io.BytesIO(data), space.limits)
     assert not reader.load(space, 10)
@@ -200,7 +205,7 @@ def test_the_expired_are_left_out_if_wished() -> None:
 
 
 def test_in_steps_with_others_in_between() -> None:
-    big = Entry(b"big", kept("hash_table"), 0)
+    big = new_entry(b"big", kept("hash_table"))
     others = entries(["string_word", "set_words", "list_nodes"])
     pieces: list[bytes] = []
     writer = RdbWriter(pieces.append)
@@ -212,7 +217,7 @@ def test_in_steps_with_others_in_between() -> None:
         steps += 1
         if left:
             writer.entry(len(left), left.pop())
-    writer.entry(2, Entry(b"last", b"value", 0))
+    writer.entry(2, new_entry(b"last", b"value"))
     writer.end()
     assert steps > 3
     reader, found = read_all(b"".join(pieces))
@@ -226,7 +231,7 @@ def test_is_handed_on_in_portions() -> None:
     writer = RdbWriter(pieces.append, compress=False)
     writer.begin()
     for number in range(3000):
-        writer.entry(0, Entry(b"k%d" % number, b"v" * 100, 0))
+        writer.entry(0, new_entry(b"k%d" % number, b"v" * 100))
     writer.end()
     assert len(pieces) > 4
     assert max(map(len, pieces)) < PORTION + 200
@@ -262,14 +267,14 @@ def test_reads_from_a_pipe(sample: bytes) -> None:
 
 
 def test_what_follows_the_end_is_left_alone() -> None:
-    data = written(lambda writer: writer.entry(0, Entry(b"k", b"v", 0)))
+    data = written(lambda writer: writer.entry(0, new_entry(b"k", b"v")))
     reader, _ = read_all(data + b"*1\r\n$4\r\nPING\r\n")
     assert reader.offset == len(data)
 
 
 def test_checksums_can_be_left_out() -> None:
     def fill(writer: RdbWriter) -> None:
-        writer.entry(0, Entry(b"k", b"value", 0))
+        writer.entry(0, new_entry(b"k", b"value"))
 
     data = written(fill, checksum=False)
     assert data.endswith(bytes(8))
@@ -435,4 +440,4 @@ def test_an_error_of_the_disk_comes_out() -> None:
     writer = RdbWriter(fail)
     writer.begin()
     with pytest.raises(OSError, match="no space"):
-        writer.entry(0, Entry(b"k", random.Random(1).randbytes(PORTION), 0))
+        writer.entry(0, new_entry(b"k", random.Random(1).randbytes(PORTION)))

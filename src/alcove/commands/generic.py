@@ -12,7 +12,7 @@ from alcove.engine.context import Context
 from alcove.engine.declaration import command, container
 from alcove.engine.glob import matches
 from alcove.engine.keyspace import Database, type_name
-from alcove.engine.table import Entry
+from alcove.engine.table import Entry, key_of
 from alcove.errors import (
     INVALID_CURSOR,
     LFU_NOT_SELECTED,
@@ -91,7 +91,7 @@ def delmatch(ctx: Context, pattern: bytes) -> Generator[None, None, int]:
     removed = cursor = 0
     while True:
         cursor, entries = database.scan(cursor, MATCH_STEP)
-        keys = [entry.key for entry in entries if pattern == b"*" or matches(pattern, entry.key)]
+        keys = [key for key in map(key_of, entries) if pattern == b"*" or matches(pattern, key)]
         for key in keys:
             database.remove(key)
         if keys:
@@ -148,10 +148,8 @@ def type_(ctx: Context, key: bytes) -> Status:
 )
 def keys(ctx: Context, pattern: bytes) -> list[bytes]:
     """Returns all key names that match a pattern."""
-    entries = ctx.keys.entries()
-    if pattern == b"*":
-        return [entry.key for entry in entries]
-    return [entry.key for entry in entries if matches(pattern, entry.key)]
+    found = list(map(key_of, ctx.keys.entries()))
+    return found if pattern == b"*" else [key for key in found if matches(pattern, key)]
 
 
 @command(
@@ -166,14 +164,10 @@ def scan(ctx: Context, cursor: bytes, *options: bytes) -> list[object]:
     start = parse_cursor(cursor)
     pattern, count, wanted = scan_options(Arguments(options), b"TYPE")
     left, entries = ctx.keys.scan(start, count)
-    return [
-        b"%d" % left,
-        [
-            entry.key
-            for entry in entries
-            if (pattern is None or matches(pattern, entry.key)) and (not wanted or type_name(entry.value) == wanted)
-        ],
-    ]
+    if wanted:
+        entries = [entry for entry in entries if type_name(entry.value) == wanted]
+    keys = [key for key in map(key_of, entries) if pattern is None or matches(pattern, key)]
+    return [b"%d" % left, keys]
 
 
 def parse_cursor(cursor: bytes) -> int:

@@ -12,7 +12,7 @@ from alcove.engine.arguments import DEADLINE_WORDS, Arguments, Deadline, deadlin
 from alcove.engine.context import Context
 from alcove.engine.declaration import command
 from alcove.engine.keyspace import string_of
-from alcove.engine.table import Entry
+from alcove.engine.table import Entry, string_in
 from alcove.errors import (
     DECREMENT_OVERFLOW,
     INVALID_DIGEST,
@@ -261,10 +261,8 @@ def mget(ctx: Context, *keys: bytes) -> list[bytes | None]:
     found: list[bytes | None] = []
     for key in keys:
         entry = ctx.keys.look(key)
-        value = None if entry is None else entry.value
-        if type(value) is bytearray:
-            value = bytes(value)
-        found.append(value if type(value) is bytes else None)
+        value = None if entry is None else string_in(entry)
+        found.append(value if type(value) is not bytearray else bytes(value))
     return found
 
 
@@ -396,7 +394,8 @@ def own_buffer(ctx: Context, key: bytes, value: Any) -> bytearray:
     """The value of a key as a buffer that may be edited in place; the caller ends the edit with `changed`."""
     entry = ctx.keys.find(key)
     if entry is not None and type(value) is bytes:
-        entry.value = value = bytearray(value)
+        value = bytearray(value)
+        ctx.keys.replace(entry, value)
     buffer: bytearray = value
     return buffer
 

@@ -2,7 +2,7 @@ cimport cython
 
 from alcove.engine.clock cimport Clock
 from alcove.engine.keyspace cimport Database, Keyspace
-from alcove.engine.table cimport Entry, Table
+from alcove.engine.table cimport Entry, Table, key_of
 
 cdef unsigned long long _ALL_BITS
 cdef int _POOL_SIZE, _STRETCH, TRIES

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Final
 from alcove.engine.clock import Clock
 from alcove.engine.config import Config
 from alcove.engine.latency import LatencyMonitor
+from alcove.engine.table import Entry, Table, key_of
 from alcove.numeric import INT64_MAX
 
 if TYPE_CHECKING:
     from alcove.engine.keyspace import Database, Keyspace
-    from alcove.engine.table import Entry, Table
 
 # How many candidates wait to be evicted.
 POOL_SIZE = 16
@@ -201,7 +201,7 @@ class Eviction:
                 return
             score = self.score(entry)
             if len(self.pool) < _POOL_SIZE or score > self.least:
-                self.enter(Candidate(score, database, entry.key))
+                self.enter(Candidate(score, database, key_of(entry)))
             if self.criterion == DEADLINE and number == 0 and entry is table.soonest():
                 # No other one is better.
                 return

@@ -1,11 +1,21 @@
 cimport cython
 
-from alcove.engine.table cimport Entry, Table
+from alcove.engine.table cimport (
+    Entry,
+    Table,
+    container_in,
+    key_of,
+    replace,
+    string_in,
+    value_of,
+    weigh,
+    weight_of,
+)
 from alcove.types.container cimport Container
 from alcove.types.limits cimport Limits
 
 cdef int EVICTED, EXPIRED, GENERIC, HASH, MISS, NEW, OVERWRITTEN, TYPE_CHANGED
-cdef Py_ssize_t ENTRY_BYTES, TIMER_BYTES, BYTES_HEADER, DRAINED_AT_ONCE
+cdef Py_ssize_t TIMER_BYTES, DRAINED_AT_ONCE
 
 @cython.final
 cdef class Keyspace:
@@ -42,14 +52,15 @@ cdef class Database:
 
     @cython.locals(entry=Entry)
     cpdef Entry find(self, bytes key)
+    @cython.locals(now_ms="long long", field_ms="long long")
     cdef bint is_due(self, Entry entry) except -1
     @cython.locals(space=Keyspace, entry=Entry)
     cpdef Entry look(self, bytes key, bint touch=*)
-    @cython.locals(entry=Entry)
+    @cython.locals(entry=Entry, value=Container)
     cpdef object read(self, bytes key, type kind)
     @cython.locals(entry=Entry)
     cpdef object read_string(self, bytes key)
-    @cython.locals(entry=Entry)
+    @cython.locals(entry=Entry, value=Container)
     cpdef object edit(self, bytes key, type kind)
     @cython.locals(entry=Entry)
     cpdef object edit_string(self, bytes key)
@@ -60,14 +71,15 @@ cdef class Database:
     cpdef touch(self, Entry entry)
     @cython.locals(entry=Entry)
     cpdef Entry add(self, bytes key, object value)
-    @cython.locals(entry=Entry)
+    @cython.locals(entry=Entry, container=Container)
     cpdef Entry put(self, bytes key, object value, int event_class, bytes event, bint keep_ttl=*)
-    @cython.locals(entry=Entry)
+    cpdef replace(self, Entry entry, object value)
+    @cython.locals(entry=Entry, value=Container)
     cpdef changed(self, bytes key, int event_class, bytes event, long long count=*)
     cpdef written(self, Entry entry, int event_class, bytes event, long long count)
     @cython.locals(entry=Entry)
     cpdef noted(self, bytes key, int event_class, bytes event, long long count=*)
-    @cython.locals(space=Keyspace, size=Py_ssize_t, container=Container)
+    @cython.locals(space=Keyspace)
     cdef settle(self, Entry entry, int event_class, bytes event, long long count)
     cdef account(self, long long size)
     cpdef signal(self, bytes key)
@@ -77,6 +89,7 @@ cdef class Database:
     @cython.locals(entry=Entry)
     cpdef bint remove(self, bytes key, bytes event=*) except -1
     cpdef Entry take(self, bytes key)
+    @cython.locals(space=Keyspace, value=Container)
     cpdef detach(self, Entry entry)
     cpdef unlink(self, Entry entry)
     cpdef expire(self, Entry entry)

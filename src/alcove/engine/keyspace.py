@@ -13,21 +13,27 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from alcove.engine.events import EVICTED, EXPIRED, GENERIC, HASH, MISS, NEW, OVERWRITTEN, TYPE_CHANGED
-from alcove.engine.table import Entry, Table
+from alcove.engine.table import (
+    Entry,
+    Table,
+    container_in,
+    key_of,
+    replace,
+    string_in,
+    value_of,
+    weigh,
+    weight_of,
+)
 from alcove.errors import WRONG_TYPE, CommandError
-from alcove.types.container import Container
 from alcove.types.limits import Limits
 
 if TYPE_CHECKING:
     from alcove.engine.blocking import Wait
     from alcove.engine.session import Session
 
-# What a key costs besides the bytes of its key and value: the entry, and its places in the index and the array; and
-# what one with a deadline costs more, its node in the heap. `bench/eviction.py` compares with what the process takes.
-ENTRY_BYTES = 168
+# What a key with a deadline costs more: its node in the heap. `bench/eviction.py` compares what is accounted with what
+# the process takes.
 TIMER_BYTES = 24
-# What CPython adds to the bytes of a bytes object.
-BYTES_HEADER = 33
 # Values with more elements than this are freed in slices, not at once.
 DRAINED_AT_ONCE = 64
 # When housekeeping comes if nothing needs it.
@@ -96,8 +102,8 @@ class Keyspace:
         self.dirty += 1
 
     def dispose(self, value: Any) -> None:
-        """Takes a value that no key holds any more; a big one is freed later, in slices."""
-        if type(value) is not bytes and type(value) is not bytearray and len(value) > DRAINED_AT_ONCE:
+        """Takes a container or a table that nobody has any more; a big one is freed later, in slices."""
+        if len(value) > DRAINED_AT_ONCE:
             self.graveyard.append(value)
             self.sooner = True
 
@@ -196,9 +202,10 @@ class Database:
         if entry.expire_ms != 0 and entry.expire_ms <= now_ms:
             self.expire(entry)
             return True
-        if entry.field_ms == 0 or entry.field_ms > now_ms:
+        field_ms = self.table.field_deadline(entry)
+        if field_ms == 0 or field_ms > now_ms:
             return False
-        while entry.timer and 0 < entry.field_ms <= now_ms:
+        while 0 < self.table.field_deadline(entry) <= now_ms:
             self.expire_fields(entry)
         return True
 
@@ -220,9 +227,10 @@ class Database:
         entry = self.look(key)
         if entry is None:
             return None
-        if type(entry.value) is not kind:
+        value = container_in(entry)
+        if type(value) is not kind:
             raise CommandError(WRONG_TYPE)
-        return entry.value
+        return value
 
     def read_string(self, key: bytes) -> Any:
         """The string value of a key for reading: `bytes`, a `bytearray` if it was edited in place, or None."""
@@ -236,11 +244,12 @@ class Database:
         entry = self.find(key)
         if entry is None:
             return None
-        if type(entry.value) is not kind:
+        value = container_in(entry)
+        if type(value) is not kind:
             raise CommandError(WRONG_TYPE)
         self.preserve(entry)
         self.touch(entry)
-        return entry.value
+        return value
 
     def edit_string(self, key: bytes) -> Any:
         """The string value of a key to be changed, or None: `bytes`, or a `bytearray` to be edited in place."""
@@ -255,13 +264,15 @@ class Database:
         """As `edit`, but a key that is not there gets an empty `kind`; `changed` removes it if it stays empty."""
         entry = self.find(key)
         if entry is None:
-            entry = self.add(key, kind(self.space.limits))
-        elif type(entry.value) is not kind:
+            value = kind(self.space.limits)
+            self.add(key, value)
+            return value
+        value = container_in(entry)
+        if type(value) is not kind:
             raise CommandError(WRONG_TYPE)
-        else:
-            self.preserve(entry)
-            self.touch(entry)
-        return entry.value
+        self.preserve(entry)
+        self.touch(entry)
+        return value
 
     def preserve(self, entry: Entry) -> None:
         """Has a snapshot in progress save an entry as it is, because it is about to change."""
@@ -281,7 +292,7 @@ class Database:
     def add(self, key: bytes, value: Any) -> Entry:
         """Adds a key that is not there; the caller ends the write with `changed` or `signal`."""
         entry = self.table.add(key, value)
-        self.account(ENTRY_BYTES + BYTES_HEADER + len(key))
+        self.account(weight_of(entry))
         # What comes after a snapshot has begun is not in it.
         entry.saved = self.space.saving
         entry.access = self.space.lfu_access(LFU_INITIAL) if self.space.lfu else self.space.now_ms // 1000
@@ -297,37 +308,40 @@ class Database:
         else:
             self.preserve(entry)
             if self.space.event_mask & (OVERWRITTEN | TYPE_CHANGED) and event not in EDITS:
-                self.overwritten(key, entry.value, value)
-            self.space.dispose(entry.value)
-            entry.value = value
+                self.overwritten(key, value_of(entry), value)
+            container = container_in(entry)
+            if container is not None:
+                self.space.dispose(container)
+            self.replace(entry, value)
             self.touch(entry)
-            if entry.expire_ms != 0 and not keep_ttl:
-                self.arm(entry, 0, entry.field_ms)
-            if entry.field_ms != 0:
-                # Those were the fields of a hash that is no more.
-                self.arm(entry, entry.expire_ms, 0)
-        self.written(entry, event_class, event, 1)
+            if entry.timer:
+                # A field's deadline was that of a hash that is no more.
+                self.arm(entry, entry.expire_ms if keep_ttl else 0, 0)
+        self.signal(key)
+        self.settle(entry, event_class, event, 1)
         return entry
+
+    def replace(self, entry: Entry, value: Any) -> None:
+        """Gives an entry another value, or the same in another form; the caller has preserved and accounts for it."""
+        self.account(-replace(entry, value))
 
     def changed(self, key: bytes, event_class: int, event: bytes, count: int = 1) -> None:
         """Ends an in-place edit by which `count` things changed. A container left empty takes its key with it."""
         entry = self.table.get(key)
         if entry is None:
             return
-        self.written(entry, event_class, event, count)
-        value = entry.value
-        if type(value) is not bytes and type(value) is not bytearray and len(value) == 0:
-            self.removed_if_empty(entry)
-
-    def removed_if_empty(self, entry: Entry) -> None:
-        """Removes a container that lost its last element, with the event of a deletion; a stream may be empty."""
-        if entry.value.type_name != b"stream":
+        self.signal(key)
+        self.settle(entry, event_class, event, count)
+        value = container_in(entry)
+        # A container that lost its last element goes, with the event of a deletion; a stream may be empty.
+        if value is not None and len(value) == 0 and value.type_name != b"stream":
             self.detach(entry)
-            self.notify(GENERIC, b"del", entry.key)
+            self.notify(GENERIC, b"del", key)
 
     def written(self, entry: Entry, event_class: int, event: bytes, count: int) -> None:
         """What follows every write to a key: WATCH, waking, and what `settle` does."""
-        self.signal(entry.key)
+        if self.watchers or self.waiting or self.space.on_change is not None:
+            self.signal(key_of(entry))
         self.settle(entry, event_class, event, count)
 
     def noted(self, key: bytes, event_class: int, event: bytes, count: int = 1) -> None:
@@ -339,17 +353,10 @@ class Database:
     def settle(self, entry: Entry, event_class: int, event: bytes, count: int) -> None:
         """What follows every change of a value: accounting, the dirty counter and the event."""
         space = self.space
-        value = entry.value
-        if type(value) is bytes or type(value) is bytearray:
-            size = BYTES_HEADER + len(value)
-        else:
-            container: Container = value
-            size = container.footprint()
-        self.account(size - entry.size)
-        entry.size = size
+        self.account(weigh(entry))
         space.dirty += count
         if space.event_mask & event_class:
-            self.notify(event_class, event, entry.key)
+            self.notify(event_class, event, key_of(entry))
 
     def signal(self, key: bytes) -> None:
         """Tells the sessions that WATCH, track or wait for a key that it changed."""
@@ -428,8 +435,9 @@ class Database:
         space = self.space
         kept = space.saving and space.snapshot.keeps_value(entry)
         self.unlink(entry)
-        if not kept:
-            space.dispose(entry.value)
+        value = container_in(entry)
+        if value is not None and not kept:
+            space.dispose(value)
 
     def unlink(self, entry: Entry) -> None:
         self.preserve(entry)
@@ -455,7 +463,7 @@ class Database:
     def expire(self, entry: Entry) -> None:
         """Removes an entry whose time has come, and records the deletion."""
         space = self.space
-        key = entry.key
+        key = key_of(entry)
         self.detach(entry)
         space.expired += 1
         if space.recording:
@@ -466,7 +474,7 @@ class Database:
     def evict(self, entry: Entry) -> None:
         """Removes an entry to make room, and records the deletion."""
         space = self.space
-        key = entry.key
+        key = key_of(entry)
         self.detach(entry)
         if space.recording:
             space.records.append((self.number, [b"DEL", key]))
@@ -476,7 +484,7 @@ class Database:
     def set_deadline(self, entry: Entry, expire_ms: int) -> None:
         """Sets the Unix time in milliseconds at which an entry expires, 0 for never. The caller signals the write."""
         self.preserve(entry)
-        self.arm(entry, expire_ms, entry.field_ms)
+        self.arm(entry, expire_ms, self.table.field_deadline(entry))
         if expire_ms != 0:
             self.space.wake_by(expire_ms)
 
@@ -485,7 +493,7 @@ class Database:
         timed = entry.timer != 0
         if entry.expire_ms != expire_ms:
             self.table.set_deadline(entry, expire_ms)
-        if entry.field_ms != field_ms:
+        if self.table.field_deadline(entry) != field_ms:
             self.table.set_field_deadline(entry, field_ms)
         if timed != (entry.timer != 0):
             self.account(-TIMER_BYTES if timed else TIMER_BYTES)
@@ -547,7 +555,7 @@ class Database:
 
 def footprint_of(entry: Entry) -> int:
     """The bytes of memory that a key takes with its value."""
-    size = ENTRY_BYTES + BYTES_HEADER + len(entry.key) + entry.size
+    size = weight_of(entry) + entry.size
     return size + TIMER_BYTES if entry.timer else size
 
 
@@ -560,7 +568,7 @@ def type_name(value: Any) -> bytes:
 
 
 def string_of(entry: Entry) -> Any:
-    value = entry.value
-    if type(value) is not bytes and type(value) is not bytearray:
+    value = string_in(entry)
+    if value is None:
         raise CommandError(WRONG_TYPE)
     return value

@@ -1,7 +1,7 @@
 cimport cython
 
 from alcove.engine.keyspace cimport Keyspace
-from alcove.engine.table cimport Entry, Table
+from alcove.engine.table cimport Entry, Table, container_in, value_of
 
 cdef Py_ssize_t BETWEEN_LOOKS, LONG_STRING, WEIGHT_BETWEEN_LOOKS
 

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, Final, Protocol
 
 from alcove.engine.keyspace import Keyspace
-from alcove.engine.table import Entry, Table
+from alcove.engine.table import Entry, Table, container_in, value_of
 
 # Containers with more elements than this are saved in steps, and strings with more bytes than that.
 STEPPED: Final = 1000
@@ -100,12 +100,13 @@ class Snapshot:
             entry = table.at(left)
             if entry.saved == self._number:
                 continue
-            if is_long(entry.value):
+            value = value_of(entry)
+            if is_long(value):
                 self._begin_steps(number, entry)
                 break
             entry.saved = self._number
             self.saved += 1
-            weight += len(entry.value)
+            weight += len(value)
             recorder.entry(number, entry)
         self._left = left
         return left > 0 or self._steps is not None
@@ -136,8 +137,9 @@ class Snapshot:
         orphaned, self._orphaned = self._orphaned, False
         self._stepped = self._steps = None
         self.stepped += 1
-        if entry is not None and orphaned:
-            self._space.dispose(entry.value)
+        container = None if entry is None or not orphaned else container_in(entry)
+        if container is not None:
+            self._space.dispose(container)
 
     def comes_first(self, table: Table, key: bytes) -> bool:
         """Whether who would change a key has to wait for the snapshot, so that nobody else has to wait for him.

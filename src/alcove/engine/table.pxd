@@ -1,50 +1,72 @@
 from cpython.object cimport PyObject
+from libc.stdint cimport uint32_t
+
+from alcove.types.container cimport Container
+from alcove.types.dense_map cimport Blocks, blocks_at
 
 cdef struct Timer:
-    long long when
+    long long when, field_ms
     PyObject *who
 
-cdef struct Slot:
-    Py_hash_t hash
-    PyObject *entry
-
-# What every look-up reads comes first, then what every write does: the less of it lies in a second line of the cache.
+# One block of memory: this, the key's bytes from the last field on, and room for a value. What a look-up reads comes
+# first.
 cdef class Entry:
-    cdef readonly bytes key
-    cdef public object value
+    cdef PyObject *next
+    cdef uint32_t hash, key_size
     cdef readonly unsigned int timer
+    cdef unsigned char value_size, room, has_field_deadline
     cdef public unsigned int access
-    cdef public Py_ssize_t size
-    cdef readonly long long expire_ms, field_ms
     cdef readonly unsigned int position
+    cdef readonly long long expire_ms
     cdef public unsigned int saved
+    cdef uint32_t key_begins
+
+cpdef bytes key_of(Entry entry)
+cpdef object value_of(Entry entry)
+cpdef object string_in(Entry entry)
+cpdef Container container_in(Entry entry)
+cpdef Py_ssize_t replace(Entry entry, object value) except -1
+cpdef Py_ssize_t weigh(Entry entry) except? -1
+cpdef Py_ssize_t weight_of(Entry entry) noexcept
 
 cdef class Table:
-    cdef Slot *slots
-    cdef Py_ssize_t mask
-    cdef PyObject **entries
-    cdef Py_ssize_t used, room
-    cdef Timer *timers
-    cdef Py_ssize_t timers_used, timers_room
+    cdef Blocks heads, entries, timers
+    cdef Py_ssize_t used, timers_used
+    cdef uint32_t buckets, mask
+
+    cdef inline PyObject **place(self, Py_ssize_t position) noexcept:
+        return <PyObject **>blocks_at(&self.entries, position)
+
+    cdef inline PyObject **head(self, Py_ssize_t bucket) noexcept:
+        return <PyObject **>blocks_at(&self.heads, bucket)
+
+    # The head of the chain where `hash` belongs: heads not split yet in this round take one bit less.
+    cdef inline PyObject **head_of(self, uint32_t hash) noexcept:
+        cdef uint32_t bucket = hash & self.mask
+        return self.head(bucket if bucket < self.buckets else bucket & (self.mask >> 1))
+
+    cdef inline Timer *node(self, Py_ssize_t place) noexcept:
+        return <Timer *>blocks_at(&self.timers, place)
 
     cpdef Entry get(self, bytes key)
     cpdef fetch(self, list keys)
     cpdef Entry at(self, Py_ssize_t position)
     cpdef Entry add(self, bytes key, object value)
     cpdef int remove(self, Entry entry) except -1
+    cpdef long long field_deadline(self, Entry entry) noexcept
     cpdef int set_deadline(self, Entry entry, long long expire_ms) except -1
     cpdef int set_field_deadline(self, Entry entry, long long field_ms) except -1
     cpdef long long next_deadline(self) noexcept
     cpdef Entry timed(self, Py_ssize_t place)
     cpdef Entry soonest(self)
     cpdef Entry due(self, long long now_ms)
-    cpdef bint drain(self, Py_ssize_t count) except -1
-    cdef int enter(self, Entry entry) except -1
-    cdef int grow(self) except -1
-    cdef int leave(self, Entry entry) except -1
-    cdef int arm(self, Entry entry) except -1
-    cdef int add_timer(self, Entry entry, long long when) except -1
+    cpdef bint drain(self, Py_ssize_t count) noexcept
+    cdef int split(self) except -1
+    cdef void join(self) noexcept
+    cdef long long deadline(self, Entry entry) noexcept
+    cdef int arm(self, Entry entry, long long field_ms) except -1
+    cdef int add_timer(self, Entry entry, long long when, long long field_ms) except -1
     cdef void drop_timer(self, Entry entry) noexcept
-    cdef void place(self, Py_ssize_t place, Timer timer) noexcept
+    cdef void settle(self, Py_ssize_t place, Timer timer) noexcept
     cdef void sift_up(self, Py_ssize_t place) noexcept
     cdef void sift_down(self, Py_ssize_t place) noexcept

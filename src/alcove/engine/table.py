@@ -10,9 +10,16 @@ from __future__ import annotations
 
 from typing import Any
 
+from alcove.types.container import Container
+
+# What CPython adds to the bytes of a bytes object.
+BYTES_HEADER = 33
+# What a key costs besides its bytes and its value: the entry, and its places in the index and the dense array.
+_ENTRY_BYTES = 168
+
 
 class Entry:
-    """One key with its value.
+    """One key with its value, which `replace` changes.
 
     `expire_ms` is the Unix time in milliseconds at which the key expires, 0 for never; `field_ms` is when the first
     field of a hash does. `access` is what eviction goes by: seconds for LRU, or minutes and a counter for LFU.
@@ -32,6 +39,50 @@ class Entry:
         self.size = 0
         self.position = position
         self.timer = 0
+
+
+# In the native twin keys and small strings are no objects: these functions make as few of them as they can.
+
+
+def key_of(entry: Entry) -> bytes:
+    return entry.key
+
+
+def value_of(entry: Entry) -> Any:
+    return entry.value
+
+
+def string_in(entry: Entry) -> Any:
+    """The value of an entry if it is a string, otherwise None."""
+    value = entry.value
+    return value if type(value) is bytes or type(value) is bytearray else None
+
+
+def container_in(entry: Entry) -> Any:
+    """The value of an entry if it is a container, otherwise None."""
+    value = entry.value
+    return None if type(value) is bytes or type(value) is bytearray else value
+
+
+def replace(entry: Entry, value: Any) -> int:
+    """Gives an entry another value, of which nothing is accounted yet; how many bytes were of the old one."""
+    entry.value = value
+    size, entry.size = entry.size, 0
+    return size
+
+
+def weigh(entry: Entry) -> int:
+    """Accounts for the value as it is now; by how many bytes that is more."""
+    container: Container | None = container_in(entry)
+    size = BYTES_HEADER + len(entry.value) if container is None else container.footprint()
+    more = size - entry.size
+    entry.size = size
+    return more
+
+
+def weight_of(entry: Entry) -> int:
+    """The bytes of memory that an entry takes, without a value that does not lie in it."""
+    return _ENTRY_BYTES + BYTES_HEADER + len(entry.key)
 
 
 class Table:
@@ -76,6 +127,10 @@ class Table:
         if last is not entry:
             self._entries[entry.position] = last
             last.position = entry.position
+
+    def field_deadline(self, entry: Entry) -> int:
+        """When the first field of an entry's hash expires; 0 when none does."""
+        return entry.field_ms
 
     def set_deadline(self, entry: Entry, expire_ms: int) -> None:
         """Sets when an entry expires; 0 takes its deadline away."""

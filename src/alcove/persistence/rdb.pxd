@@ -4,7 +4,7 @@ from libc.stdint cimport int64_t, uint64_t
 from alcove.codec.primitives cimport Decoder, Encoder
 from alcove.codec.values cimport Unfinished, begin_decoding, encode, is_empty, kind_of
 from alcove.engine.keyspace cimport Database, Keyspace
-from alcove.engine.table cimport Entry
+from alcove.engine.table cimport Entry, key_of, value_of
 from alcove.types.hash cimport Hash
 from alcove.types.limits cimport Limits
 
@@ -29,7 +29,7 @@ cdef class RdbWriter:
     cpdef object flush(self)
     cdef object _select(self, Encoder encoder, Py_ssize_t number)
     @cython.locals(kind=int)
-    cdef int _open(self, Encoder encoder, Py_ssize_t number, Entry entry) except -1
+    cdef int _open(self, Encoder encoder, Py_ssize_t number, Entry entry, object value) except -1
 
 cdef class RdbReader:
     cdef readonly Py_ssize_t total

@@ -30,7 +30,7 @@ from alcove.codec.payload import LATEST_VERSION, VALKEY_VERSIONS, is_known
 from alcove.codec.primitives import Decoder, Encoder, Malformed, Truncated
 from alcove.codec.values import Unfinished, begin_decoding, encode, encode_steps, is_empty, kind_of
 from alcove.engine.keyspace import LFU_INITIAL, Database, Keyspace
-from alcove.engine.table import Entry
+from alcove.engine.table import Entry, key_of, value_of
 from alcove.types.hash import Hash
 from alcove.types.limits import Limits
 from alcove.version import REDIS_VERSION
@@ -158,8 +158,9 @@ class RdbWriter:
     def entry(self, number: int, entry: Entry) -> None:
         """A key of the database `number`."""
         encoder = self._aside if self._stepping else self._out
-        kind = self._open(encoder, number, entry)
-        encode(encoder, kind, entry.value)
+        value = value_of(entry)
+        kind = self._open(encoder, number, entry, value)
+        encode(encoder, kind, value)
         if not self._stepping and len(encoder) >= FLUSH_AT:
             self.flush()
 
@@ -168,9 +169,10 @@ class RdbWriter:
 
         The container must not change before the last step. One is written at a time.
         """
-        kind = self._open(self._out, number, entry)
+        value = value_of(entry)
+        kind = self._open(self._out, number, entry, value)
         self._stepping = True
-        for _ in encode_steps(self._out, kind, entry.value):
+        for _ in encode_steps(self._out, kind, value):
             if len(self._out) >= FLUSH_AT:
                 self.flush()
             yield
@@ -198,7 +200,7 @@ class RdbWriter:
             encoder.byte(_SELECT)
             encoder.length(number)
 
-    def _open(self, encoder: Encoder, number: int, entry: Entry) -> int:
+    def _open(self, encoder: Encoder, number: int, entry: Entry, value: Any) -> int:
         """Writes all of an entry but its value, and answers as what kind that is to be written."""
         self._select(encoder, number)
         if entry.expire_ms:
@@ -210,9 +212,9 @@ class RdbWriter:
         elif self._frequencies:
             encoder.byte(_FREQUENCY)
             encoder.byte(entry.access & 0xFF)
-        kind = kind_of(entry.value, self._version)
+        kind = kind_of(value, self._version)
         encoder.byte(kind)
-        encoder.string(entry.key)
+        encoder.string(key_of(entry))
         self.keys += 1
         return kind
 

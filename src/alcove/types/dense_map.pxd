@@ -32,6 +32,10 @@ cdef enum:
 cdef inline void *blocks_at(const Blocks *blocks, Py_ssize_t index) noexcept:
     return blocks.blocks[index >> BLOCK_BITS] + (index & (BLOCK - 1)) * blocks.width
 
+cdef int blocks_grow(Blocks *blocks) except -1
+cdef void blocks_trim(Blocks *blocks, Py_ssize_t needed) noexcept
+cdef void blocks_free(Blocks *blocks) noexcept
+
 cdef class DenseSet:
     cdef Blocks entries, heads
     cdef Py_ssize_t count

@@ -186,14 +186,14 @@ cdef int _add_block(Blocks *blocks) except -1:
     return 0
 
 
-cdef int _grow(Blocks *blocks) except -1:
+cdef int blocks_grow(Blocks *blocks) except -1:
     """Makes room for at least one element more."""
     if blocks.room < BLOCK:
         return _resize_first(blocks, min(blocks.room + (blocks.room >> 1) + SMALLEST, <Py_ssize_t>BLOCK))
     return _add_block(blocks)
 
 
-cdef void _trim(Blocks *blocks, Py_ssize_t needed) noexcept:
+cdef void blocks_trim(Blocks *blocks, Py_ssize_t needed) noexcept:
     """Gives back what lies well behind `needed` elements; a little is kept, for those that may soon come again."""
     cdef char *block
     while blocks.number > 1 and blocks.room - BLOCK - BLOCK // 2 >= needed:
@@ -207,7 +207,7 @@ cdef void _trim(Blocks *blocks, Py_ssize_t needed) noexcept:
             blocks.room = 2 * needed + SMALLEST
 
 
-cdef void _free(Blocks *blocks) noexcept:
+cdef void blocks_free(Blocks *blocks) noexcept:
     cdef uint32_t index
     for index in range(blocks.number):
         PyMem_RawFree(blocks.blocks[index])
@@ -268,7 +268,7 @@ cdef class DenseSet:
         if self.count == <Py_ssize_t>NONE:
             raise OverflowError("too many elements")
         if self.count == self.entries.room:
-            _grow(&self.entries)
+            blocks_grow(&self.entries)
         if self.count >= self.buckets:
             self.grow_buckets()
         head = self.head_of(hash)
@@ -294,14 +294,14 @@ cdef class DenseSet:
         cdef uint32_t *high
         cdef Entry *entry
         if self.buckets == 0:
-            _grow(&self.heads)
+            blocks_grow(&self.heads)
             for bucket in range(<uint32_t>SMALLEST):
                 self.head(bucket)[0] = NONE
             self.buckets = SMALLEST
             self.mask = SMALLEST - 1
             return 0
         if self.buckets == self.heads.room:
-            _grow(&self.heads)
+            blocks_grow(&self.heads)
         if self.buckets > self.mask:
             self.mask = 2 * self.mask + 1
         low = self.head(self.buckets & (self.mask >> 1))
@@ -336,8 +336,8 @@ cdef class DenseSet:
             tail[0] = self.head(self.buckets)[0]
             if self.buckets <= (self.mask >> 1) + 1:
                 self.mask >>= 1
-        _trim(&self.entries, self.count)
-        _trim(&self.heads, self.buckets)
+        blocks_trim(&self.entries, self.count)
+        blocks_trim(&self.heads, self.buckets)
 
     cdef void release(self, Entry *entry) noexcept:
         """Lets go of an entry's objects."""
@@ -441,16 +441,16 @@ cdef class DenseSet:
 
     cpdef bint drain(self, Py_ssize_t number) noexcept:
         """Frees up to `number` entries; True when nothing is left. From then on nothing can be found or added."""
-        _free(&self.heads)
+        blocks_free(&self.heads)
         self.buckets = 0
         while number > 0 and self.count > 0:
             self.count -= 1
             number -= 1
             self.release(self.entry(self.count))
-        _trim(&self.entries, self.count)
+        blocks_trim(&self.entries, self.count)
         if self.count > 0:
             return False
-        _free(&self.entries)
+        blocks_free(&self.entries)
         return True
 
     cpdef DenseSet copy(self):
