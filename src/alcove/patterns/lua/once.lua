@@ -1,21 +1,21 @@
 -- Applies the body once per lane and number, and answers a repeated call as the first one was answered. A body that
 -- has changed nothing may say so by a second result, true: then there is nothing to remember.
-local number = tonumber(table.remove(ARGV))
-local lane = table.remove(ARGV)
-local calls = table.remove(KEYS)
+local last_of_argv, last_of_keys = #ARGV, #KEYS
+local number, lane, calls = ARGV[last_of_argv], ARGV[last_of_argv - 1], KEYS[last_of_keys]
+ARGV[last_of_argv], ARGV[last_of_argv - 1], KEYS[last_of_keys] = nil, nil, nil
 -- Longer than any client goes on sending again.
-local REMEMBERED_MS = 600000
+local REMEMBERED_S, REMEMBERED_MS = 600, '600000'
 local MANY = 256
 
--- Of each lane: the last number, its time, and what was answered, as text or packed.
-local LAST = '^(%d+) (%d+) (.)(.*)$'
-
+-- Of each lane: the last number, its time in seconds, and what was answered, as text or packed. Texts are not read as
+-- numbers where that can be avoided, and none are written: every call would take longer.
 local last = redis.call('HGET', calls, lane)
 if last then
-  local known, _, form, answer = string.match(last, LAST)
-  if tonumber(known) == number then
+  local known = string.match(last, '^%d+')
+  if known == number then
+    local form, answer = string.match(last, '^%d+ %d+ (.)(.*)$')
     return form == 't' and answer or cmsgpack.unpack(answer)
-  elseif tonumber(known) > number then
+  elseif #known > #number or #known == #number and known > number then
     return redis.error_reply('STALE this call was given up, and a later one applied')
   end
 end
@@ -28,15 +28,15 @@ local answer, is_unchanged = body()
 if is_unchanged or type(answer) == 'table' and answer.err then
   return answer
 end
-local kept = type(answer) == 'string' and 't' .. answer or 'p' .. cmsgpack.pack(answer)
-redis.call('HSET', calls, lane, string.format('%.0f %.0f ', number, now()) .. kept)
+now()
+local kept = type(answer) == 'string' and ' t' .. answer or ' p' .. cmsgpack.pack(answer)
+redis.call('HSET', calls, lane, number .. ' ' .. seconds .. kept)
 redis.call('PEXPIRE', calls, REMEMBERED_MS)
 if number % MANY == 0 and redis.call('HLEN', calls) > MANY then
   -- Lanes of those that are no more.
   local all = redis.call('HGETALL', calls)
   for i = 1, #all, 2 do
-    local _, time = string.match(all[i + 1], LAST)
-    if tonumber(time) < now() - REMEMBERED_MS then
+    if seconds - string.match(all[i + 1], '^%d+ (%d+)') > REMEMBERED_S then
       redis.call('HDEL', calls, all[i])
     end
   end
