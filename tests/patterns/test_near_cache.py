@@ -141,6 +141,21 @@ def test_what_it_does_itself_is_seen_at_once(live_toolkit: Toolkit, act: str) ->
         assert cache.get("k") == expected
 
 
+@pytest.mark.parametrize("who", ["another", "itself"])
+def test_a_tag_takes_only_what_has_it(live_toolkit: Toolkit, who: str) -> None:
+    cache, trips = made(live_toolkit, as_hash=True)
+    for key, tags in {"a": ["t", "u"], "b": ["u", "ü:{1} "], "c": []}.items():
+        cache.set(key, {"is": key}, tags=tags)
+    warm(cache, trips, "a", "b", "c")
+    (live_toolkit.make("Cache", as_hash=True) if who == "another" else cache).invalidate_tags("t")
+    until(lambda: cache.get("a") is None)
+    assert trips.of(lambda: cache.get("b")) == 0
+    (live_toolkit.make("Cache", as_hash=True) if who == "another" else cache).invalidate_tags("ü:{1} ")
+    until(lambda: cache.get("b") is None)
+    assert trips.of(lambda: cache.get("c")) == 0
+    assert cache.get("c") == {"is": "c"}
+
+
 def test_an_increment_is_seen(live_toolkit: Toolkit) -> None:
     (cache, trips), other = made(live_toolkit, as_hash=True), live_toolkit.make("Cache", as_hash=True)
     cache.set("k", {"stock": 5})
@@ -347,7 +362,7 @@ def test_nothing_counts_that_was_read_before_all_nodes_have_confirmed(hand: Hand
     assert not kept(near, hand)
     (number,) = near.numbers(["k"])
     near.heard("b", hand.now)
-    near.keep("k", number, Kept([], hand.now + 100, 0.0))
+    near.keep("k", number, Kept(b"", hand.now + 100, 0.0))
     assert len(near) == 0
     assert kept(near, hand)
     # A node that comes is to confirm first, too.
@@ -361,7 +376,7 @@ def test_what_was_read_before_a_message_is_not_kept_behind_it(hand: Hand, messag
     near = confirmed(hand, "a")
     (number,) = near.numbers(["k"])
     near.told(message)
-    near.keep("k", number, Kept([], hand.now + 100, 0.0))
+    near.keep("k", number, Kept(b"", hand.now + 100, 0.0))
     assert len(near) == 0
     assert kept(near, hand)
     others = [b"cache:{0}:clock", b"cache:{0}:bell:k", b"cache:{0}:entry:j", b"cache:{0}:entry:entry:k", b"cache:{\xff"]
@@ -369,6 +384,31 @@ def test_what_was_read_before_a_message_is_not_kept_behind_it(hand: Hand, messag
     assert len(near) == 1
     near.told(message)
     assert len(near) == 0
+
+
+def test_messages_of_tags(hand: Hand) -> None:
+    near = confirmed(hand, "a")
+
+    def keep(key: str, *tags: str) -> None:
+        (number,) = near.numbers([key])
+        near.keep(key, number, Kept(b"", hand.now + 100, 0.0, tags))
+
+    for key, tags in {"a": "t", "b": "tu", "c": "u", "d": ""}.items():
+        keep(key, *tags)
+    near.told([b"cache:{0}:marks", b"cache:{0}:tag:t"])
+    assert [key for key in "abcd" if near.get(key, 0.0, 0.0) is not None] == ["c", "d"]
+    # What was read before the message is not kept behind it, if it has tags.
+    with_tags, without = near.numbers(["a", "b"])
+    near.told([b"cache:{1}:tag:x", b"cache:{1}:marks"])
+    near.keep("a", with_tags, Kept(b"", hand.now + 100, 0.0, ("t",)))
+    near.keep("b", without, Kept(b"", hand.now + 100, 0.0))
+    assert [key for key in "abcd" if near.get(key, 0.0, 0.0) is not None] == ["b", "c", "d"]
+    keep("c", "v")
+    near.told([b"cache:{0}:tag:u", b"cache:{0}:marks"])
+    assert near.get("c", 0.0, 0.0) is not None
+    near.told([b"cache:{0}:marks", b"cache:{0}:all"])
+    assert len(near) == 0
+    near.told([b"cache:{0}:tag:v"])
 
 
 def test_a_key_may_look_like_anything(hand: Hand) -> None:

@@ -238,7 +238,7 @@ class Cache(Pattern):
             for key, answer, number in zip(keys, answers, numbers, strict=True):
                 about = answer.about
                 if about is not None and about.left > 0:
-                    near.keep(key, number, Kept(answer.data, asked + about.left, about.took))
+                    near.keep(key, number, Kept(answer.data, asked + about.left, about.took, about.tags))
         return answers
 
     def _found_near(self, near: Near, keys: list[str]) -> dict[str, Answer]:
@@ -466,19 +466,23 @@ class Cache(Pattern):
     def invalidate_tags(self, *tags: str) -> None:
         """Forgets the values of all keys that have one of these tags, however many there are."""
         if checked := checked_tags(tags):
-            self._invalidate_everywhere(["", *checked])
+            self._invalidate_everywhere(checked)
 
     def invalidate_all(self) -> None:
         """Forgets all values."""
-        self._invalidate_everywhere(["all"])
+        self._invalidate_everywhere([])
 
-    def _invalidate_everywhere(self, words: list[Word]) -> None:
+    def _invalidate_everywhere(self, tags: list[str]) -> None:
+        """Forgets what has one of these tags; without tags, everything."""
         self._flights.clear()
         try:
             for shard in range(self._places.shards):
-                self._run(INVALIDATE, self._places.marks(shard), words)
+                names = [*self._places.marks(shard), *self._places.touched(shard, tags)]
+                self._run(INVALIDATE, names, ["" if tags else "all", *tags])
         finally:
-            if self._near is not None:
+            if self._near is not None and tags:
+                self._near.drop_tags(tags)
+            elif self._near is not None:
                 self._near.drop_all()
 
     # Decoration

@@ -56,6 +56,11 @@ class About(msgspec.Struct, frozen=True):
     stamp: str
     left: float
     took: float
+    packed_tags: bytes = b""
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        return msgspec.msgpack.decode(self.packed_tags, type=tuple[str, ...]) if self.packed_tags else ()
 
 
 class Settings(msgspec.Struct, frozen=True):
@@ -161,10 +166,11 @@ def new_token() -> str:
 def answer_of(raw: Data, fields: Fields) -> Answer:
     """An answer of the script `read`. What another codec has written is "unreadable"."""
     data: Data
+    packed_tags = b""
     if isinstance(raw, bytes):
         line, _, data = raw.partition(b"\n")
     else:
-        line, data = raw[0], raw[1:]
+        (line, _, packed_tags), data = raw[0].partition(b"\n"), raw[1:]
     state, *words = line.decode().split(" ")
     if state == "load":
         return Answer("load", turn=words[0])
@@ -172,10 +178,12 @@ def answer_of(raw: Data, fields: Fields) -> Answer:
         return Answer("wait", wait_ms=int(words[0]))
     if state == "miss":
         return Answer("miss")
-    seconds, microseconds, stamp, fresh, took = words
+    seconds, microseconds, stamp, fresh, took, *size = words
+    if size and isinstance(data, bytes):
+        packed_tags, data = data[: int(size[0])], data[int(size[0]) :]
     left = int(fresh) / 1000 - int(seconds) - int(microseconds) / 1_000_000
     try:
-        return Answer("here", fields.value(data), data, About(stamp, left, int(took) / 1000))
+        return Answer("here", fields.value(data), data, About(stamp, left, int(took) / 1000, packed_tags))
     except CannotDecode as error:
         log.warning("an entry of the cache is taken for missing: %s", error)
         return Answer("unreadable")
@@ -232,6 +240,10 @@ class Places:
 
     def calls(self, shard: int) -> str:
         return f"{self._heads[shard]}calls"
+
+    def touched(self, shard: int, tags: Sequence[str]) -> list[str]:
+        """The keys by which near-caches hear that tags are invalidated; without tags, everything."""
+        return [f"{self._heads[shard]}tag:{tag}" for tag in tags] or [f"{self._heads[shard]}all"]
 
     def pairs(self, keys: Sequence[str]) -> list[str]:
         """The marks and the clock of the keys' shard, and each entry with its bell."""

@@ -29,11 +29,12 @@ _all: WeakSet[Near] = WeakSet()
 
 
 class Kept(msgspec.Struct, frozen=True):
-    """An encoded value, until when it is fresh by this process's clock, and how many seconds its load took."""
+    """An encoded value, until when it is fresh by our own clock, how many seconds its load took, and its tags."""
 
     data: Data
     until: float
     took: float
+    tags: tuple[str, ...] = ()
 
 
 class Near:
@@ -61,6 +62,9 @@ class Near:
         self._lock = threading.Lock()
         self._kept: OrderedDict[str, Kept] = OrderedDict()
         self._numbers = [0] * _STRIPES
+        # The keys of what has a tag, and how often something was heard of any.
+        self._tagged: dict[str, set[str]] = {}
+        self._tags_told = 0
         # The nodes that somebody listens to, and when what they have confirmed was asked; None while they have not.
         self._heard: dict[str, float | None] = {}
         self._nodes: frozenset[str] = frozenset()
@@ -153,55 +157,80 @@ class Near:
                 self._kept.move_to_end(key)
                 return kept.data
             if left <= 0:
-                del self._kept[key]
+                self._forget(key)
             return None
 
-    def numbers(self, keys: Iterable[str]) -> list[int]:
-        """How often something was heard of these keys, and of those that share their numbers."""
+    def numbers(self, keys: Iterable[str]) -> list[tuple[int, int]]:
+        """How often something was heard of these keys, and of those that share their numbers; and of tags."""
         with self._lock:
-            return [self._numbers[hash(key) % _STRIPES] for key in keys]
+            return [(self._numbers[hash(key) % _STRIPES], self._tags_told) for key in keys]
 
-    def keep(self, key: str, number: int, kept: Kept) -> None:
-        """Keeps what was read since `number`."""
+    def keep(self, key: str, numbers: tuple[int, int], kept: Kept) -> None:
+        """Keeps what was read since these `numbers`."""
+        of_key, of_tags = numbers
         with self._lock:
-            if time.monotonic() >= self._believed_until or self._numbers[hash(key) % _STRIPES] != number:
+            if time.monotonic() >= self._believed_until or self._numbers[hash(key) % _STRIPES] != of_key:
                 return
+            if kept.tags and self._tags_told != of_tags:
+                return
+            self._forget(key)
             self._kept[key] = kept
-            self._kept.move_to_end(key)
+            for tag in kept.tags:
+                self._tagged.setdefault(tag, set()).add(key)
             if len(self._kept) > self.size:
-                self._kept.popitem(last=False)
+                self._forget(next(iter(self._kept)))
 
     def drop(self, keys: Iterable[str]) -> None:
         with self._lock:
             for key in keys:
                 self._numbers[hash(key) % _STRIPES] += 1
-                self._kept.pop(key, None)
+                self._forget(key)
+
+    def drop_tags(self, tags: Iterable[str]) -> None:
+        with self._lock:
+            self._tags_told += 1
+            for tag in tags:
+                for key in list(self._tagged.get(tag, ())):
+                    self._forget(key)
 
     def drop_all(self) -> None:
         with self._lock:
             self._forget_all()
 
+    def _forget(self, key: str) -> None:
+        kept = self._kept.pop(key, None)
+        for tag in kept.tags if kept is not None else ():
+            keys = self._tagged[tag]
+            keys.discard(key)
+            if not keys:
+                del self._tagged[tag]
+
     def _forget_all(self) -> None:
         self._numbers = [number + 1 for number in self._numbers]
+        self._tags_told += 1
         self._kept.clear()
+        self._tagged.clear()
 
     def told(self, names: list[bytes] | None) -> None:
         """The server's message: these of its keys have changed, or all.
 
-        Of one with the prefix, behind the shard stands what it is: marks change when tags or everything is invalidated.
+        Of one with the prefix, behind the shard stands what it is. Marks change when tags or everything is invalidated,
+        and then the message says which; when it does not, they were lost.
         """
         if names is None:
             self.drop_all()
             return
-        keys = []
+        changed: dict[str, list[str]] = {"entry": [], "tag": [], "marks": [], "all": []}
         for name in names:
-            kind, _, key = name[len(self.prefix) :].decode(errors="replace").partition("}:")[2].partition(":")
-            if kind == "marks":
-                self.drop_all()
-                return
-            if kind == "entry":
-                keys.append(key)
-        self.drop(keys)
+            kind, _, rest = name[len(self.prefix) :].decode(errors="replace").partition("}:")[2].partition(":")
+            if kind in changed:
+                changed[kind].append(rest)
+        if changed["all"] or (changed["marks"] and not changed["tag"]):
+            self.drop_all()
+            return
+        if changed["tag"]:
+            self.drop_tags(changed["tag"])
+        self.drop(changed["entry"])
 
 
 def node_names(client: Any) -> list[str]:

@@ -1,6 +1,6 @@
 -- What the cache's scripts share. KEYS[1] is the shard's `marks`: when which tag was invalidated, and everything, as
--- `epoch`. They change with invalidations only, for near-caches forget all they have when they change. KEYS[2] is its
--- `clock`: the last stamp, and as `longest` for how many ms an entry has lived at most.
+-- `epoch`. They change with invalidations only: when nothing else tells them what, near-caches then forget all they have.
+-- KEYS[2] is its `clock`: the last stamp, and as `longest` for how many ms an entry has lived at most.
 -- With each entry goes its bell, a list on which those wait who want what somebody else loads.
 --
 -- An entry is a hash:

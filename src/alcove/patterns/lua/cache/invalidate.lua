@@ -1,14 +1,24 @@
 -- Invalidates entries, everything with certain tags, or all of a shard.
--- KEYS: marks, clock, then each entry and its bell. ARGV: 'all' or '', tags. Loads that have begun before are not stored.
+-- KEYS: marks, clock, then each entry and its bell; or, for tags and everything, keys of which there is nothing, and that
+-- tell near-caches what is invalidated by being touched. ARGV: 'all' or '', tags. Loads that have begun before are not
+-- stored.
+local is_all = ARGV[1] == 'all'
 local stamp = tick()
-if ARGV[1] == 'all' then
+if is_all then
   redis.call('ZADD', marks, text(stamp), 'epoch')
 end
 for i = 2, #ARGV do
   redis.call('ZADD', marks, text(stamp), TAG .. ARGV[i])
 end
-for i = 3, #KEYS, 2 do
-  forget(KEYS[i], KEYS[i + 1])
+if is_all or #ARGV > 1 then
+  for i = 3, #KEYS do
+    redis.call('SET', KEYS[i], '')
+    redis.call('DEL', KEYS[i])
+  end
+else
+  for i = 3, #KEYS, 2 do
+    forget(KEYS[i], KEYS[i + 1])
+  end
 end
 keep_marks()
 local longest = longest_life()

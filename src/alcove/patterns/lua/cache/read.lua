@@ -2,18 +2,24 @@
 -- ARGV: the caller's token and the ms of a lease, 0 to read only, as one text.
 -- Answers for each entry, or by itself for a single one, a line with a state and numbers, and behind it the value; where
 -- that has fields, a list of the line, names and values. The states are
---   here <s> <us> <about>  here it is; the time, and what the entry is about
+--   here <s> <us> <about>  here it is; the time, and what the entry is about. If it has tags, how many bytes they take,
+--                          packed, and they stand behind the line
 --   load <stamp>           the caller is to load it: his turn has this stamp
 --   wait <ms>              somebody else does, for at most so many ms
 --   miss                   it is not there
 local token, lease = string.match(ARGV[1], '^(%S+) (%d+)$')
 lease = tonumber(lease)
 
-local function shown(entry, about, value)
+local function shown(entry, about, value, tags)
   local time = redis.call('TIME')
   local line = 'here ' .. time[1] .. ' ' .. time[2] .. ' ' .. about
+  if tags then
+    line = line .. ' ' .. #tags .. '\n' .. tags
+  elseif value then
+    line = line .. '\n'
+  end
   if value then
-    return line .. '\n' .. value
+    return line .. value
   end
   local all, fields = redis.call('HGETALL', entry), {line}
   for i = 1, #all, 2 do
@@ -28,7 +34,7 @@ end
 local function answer(entry)
   local value, about, tags = unpack(redis.call('HMGET', entry, '.', 'about', 'tags'))
   if is_holding(about, tags) then
-    return shown(entry, about, value)
+    return shown(entry, about, value, tags)
   elseif lease == 0 then
     return 'miss'
   end
