@@ -42,7 +42,6 @@ from alcove.patterns.core.limits import (
     targets_of,
     whole,
 )
-from alcove.patterns.core.scripts import Word
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -134,7 +133,7 @@ class RateLimiter(Pattern):
 
     def _checked(self, algorithm: Algorithm, user_id: Id, cost: int) -> Decision:
         rule = chapters_rule(algorithm, self.limit, self.window, self.shadow)
-        decision = self._asked("hit", [(rule, user_id)], cost, frozenset((algorithm,)))
+        decision = self._asked(True, [(rule, user_id)], cost, frozenset((algorithm,)))
         decision.raise_if_denied()
         return decision
 
@@ -145,11 +144,11 @@ class RateLimiter(Pattern):
 
         Raises `NeverAllowed` when the cost is more than one of them ever allows.
         """
-        return self._asked("hit", targets_of(self.rules, who), cost, self._algorithms)
+        return self._asked(True, targets_of(self.rules, who), cost, self._algorithms)
 
     def peek(self, who: Who, cost: int = 1) -> Decision:
         """What `hit` would answer. Counts nothing; `remaining` is what is left without it."""
-        return self._asked("peek", targets_of(self.rules, who), cost, self._algorithms)
+        return self._asked(False, targets_of(self.rules, who), cost, self._algorithms)
 
     def wait(self, who: Who, cost: int = 1, *, timeout: float | None = None) -> Decision:
         """Hits as soon as it is allowed. Raises `RateLimitExceeded` when that will not be within `timeout` seconds.
@@ -175,7 +174,7 @@ class RateLimiter(Pattern):
         counted = [(verdict.rule, verdict.id) for verdict in decision.verdicts if verdict.allowed]
         if decision.allowed and decision.error is None and counted:
             algorithms = algorithms_of(rule for rule, _ in counted)
-            self._run_on("refund", algorithms, True, counted, decision.at_ms, units)
+            self._run_on("refund", algorithms, True, counted, b"%d %d" % (decision.at_ms, units))
 
     def reset(self, who: Who) -> None:
         """Forgets what was counted for the ids, be it by the rules or by the chapter's two methods."""
@@ -203,18 +202,19 @@ class RateLimiter(Pattern):
 
         return decorated
 
-    def _asked(self, wanted: str, targets: Sequence[Target], cost: int, algorithms: frozenset[str]) -> Decision:
+    def _asked(self, counts: bool, targets: Sequence[Target], cost: int, algorithms: frozenset[str]) -> Decision:
         check_cost(targets, cost)
-        once = self.once and wanted == "hit"
+        word = b"%d" % (cost if counts else -cost)
         try:
-            return decision_of(self._run_on("check", algorithms, once, targets, wanted, cost), targets, cost)
+            answer = self._run_on("check", algorithms, self.once and counts, targets, word)
+            return decision_of(answer, targets, cost)
         except _FAILURES as error:
             if self.on_failure == "raise":
                 raise
             return decision_without(error, self.on_failure, targets, cost)
 
     def _run_on(
-        self, name: str, algorithms: frozenset[str], once: bool, targets: Sequence[Target], *words: Word
+        self, name: str, algorithms: frozenset[str], once: bool, targets: Sequence[Target], word: bytes
     ) -> bytes:
         """What a script answers about the targets. Raises `RulesApart` when their keys are not on one node."""
         keys = [key_of(self.keys, self.tag, target) for target in targets]
@@ -222,7 +222,7 @@ class RateLimiter(Pattern):
         if once:
             keys.append(calls_key(self.keys, self.tag, targets[0][1]))
         try:
-            answer: bytes = self._run(script(name, algorithms, once), keys, [*words, *described])
+            answer: bytes = self._run(script(name, algorithms, once), keys, [word, *described])
         except (ClusterCrossSlotError, RedisClusterException) as error:
             if are_apart(keys):
                 raise RulesApart("the ids are on several nodes of the cluster: give the limiter a tag") from error

@@ -309,7 +309,7 @@ def are_apart(keys: list[str]) -> bool:
 def decision_of(answer: bytes, targets: Sequence[Target], cost: int) -> Decision:
     """What `lua/limits/check.lua` answers: the time, and four numbers for each rule."""
     numbers = map(int, answer.split())
-    at_ms = next(numbers)
+    at_ms = next(numbers) * 1000 + next(numbers) // 1000
     verdicts = []
     for (rule, id), allowed, remaining, reset_ms, retry_ms in zip(targets, *[numbers] * 4, strict=True):
         retry_after = math.inf if retry_ms < 0 else retry_ms / 1000

@@ -30,13 +30,13 @@ if is_unchanged or type(answer) == 'table' and answer.err then
 end
 now()
 local kept = type(answer) == 'string' and ' t' .. answer or ' p' .. cmsgpack.pack(answer)
-redis.call('HSET', calls, lane, number .. ' ' .. seconds .. kept)
+redis.call('HSET', calls, lane, number .. ' ' .. parts[1] .. kept)
 redis.call('PEXPIRE', calls, REMEMBERED_MS)
 if number % MANY == 0 and redis.call('HLEN', calls) > MANY then
   -- Lanes of those that are no more.
   local all = redis.call('HGETALL', calls)
   for i = 1, #all, 2 do
-    if seconds - string.match(all[i + 1], '^%d+ (%d+)') > REMEMBERED_S then
+    if parts[1] - string.match(all[i + 1], '^%d+ (%d+)') > REMEMBERED_S then
       redis.call('HDEL', calls, all[i])
     end
   end

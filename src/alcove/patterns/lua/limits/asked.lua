@@ -1,7 +1,7 @@
 -- The rules that are asked, with their states.
 local rules = {}
 for i, key in ipairs(KEYS) do
-  local name, limit, capacity, window, on_trial = string.match(ARGV[i + 2], '^(%S+) (%d+) (%d+) (%d+) (%d)$')
+  local name, limit, capacity, window, on_trial = string.match(ARGV[i + 1], '^(%S+) (%d+) (%d+) (%d+) (%d)$')
   local rule = {
     key = key,
     algorithm = algorithms[name],

@@ -1,8 +1,10 @@
 -- Counts a hit by all rules, or by none when one denies it that is not on trial.
--- ARGV: 'hit' or 'peek', cost; the rules.
--- Answers, as one text, the time and for each rule: 1 if it allows the cost, units left, ms until nothing is used, ms
--- until the cost would be allowed, -1 if never.
-local hits, cost = ARGV[1] == 'hit', tonumber(ARGV[2])
+-- ARGV: the cost, negative to look only; the rules.
+-- Answers, as one text, the time in seconds and microseconds, and for each rule: 1 if it allows the cost, units left, ms
+-- until nothing is used, ms until the cost would be allowed, -1 if never.
+local cost = tonumber(ARGV[1])
+local hits = cost > 0
+cost = math.abs(cost)
 local denied = false
 for _, rule in ipairs(rules) do
   rule.allows = rule.algorithm.room(rule) >= cost
@@ -20,8 +22,8 @@ local function told(rule)
   return string.format('%d %d %.0f %.0f', rule.allows and 1 or 0, room, rule.algorithm.reset(rule), retry)
 end
 
-local answer = {string.format('%.0f', at)}
+local answer = {parts[1], parts[2]}
 for i, rule in ipairs(rules) do
-  answer[i + 1] = told(rule)
+  answer[i + 2] = told(rule)
 end
 return table.concat(answer, ' '), denied

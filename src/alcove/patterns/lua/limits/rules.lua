@@ -1,6 +1,6 @@
 -- What rate limits have in common. A state is a string of whole numbers, that of a log a sorted set of units by time.
--- KEYS: the state of each rule. ARGV: two words of the script, and for each rule its algorithm, limit, capacity,
--- window in ms, and 1 if it is on trial, as one text.
+-- KEYS: the state of each rule. ARGV: what the script wants, and for each rule its algorithm, limit, capacity, window in
+-- ms, and 1 if it is on trial, as one text.
 --
 -- Each algorithm reads a rule's state, says how much room there is for, in how many ms there is room for a cost and
 -- when nothing is used any more, adds a cost, and gives back what was used at a time. A state that is ahead of the time
