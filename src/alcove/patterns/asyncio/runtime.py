@@ -102,21 +102,45 @@ def within() -> set[tuple[int, str]]:
 class Task:
     """Something that runs beside its owner."""
 
-    __slots__ = ("_task",)
+    __slots__ = ("_began", "_cancelled", "_task", "_timer")
 
-    def __init__(self, task: asyncio.Task[Any]) -> None:
-        self._task = task
+    def __init__(self) -> None:
+        # One of them: what runs, or what will begin it.
+        self._task: asyncio.Task[Any] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._cancelled = False
+        # Made when somebody waits for what has not begun: most tasks are cancelled before their time.
+        self._began: asyncio.Event | None = None
+
+    def _begin(self, name: str, function: Callable[..., Coroutine[Any, Any, Any]], args: tuple[Any, ...]) -> None:
+        self._task = asyncio.create_task(function(*args), name=name)
+        self._settled()
+
+    def _settled(self) -> None:
+        self._timer = None
+        if self._began is not None:
+            self._began.set()
 
     @property
     def done(self) -> bool:
-        return self._task.done()
+        return self._cancelled if self._task is None else self._task.done()
 
     def cancel(self) -> None:
         """Asks it to stop. A task ends where it waits, a thread at its next `sleep`, if not before it began."""
-        self._task.cancel()
+        if self._task is not None:
+            self._task.cancel()
+        elif self._timer is not None:
+            self._timer.cancel()
+            self._cancelled = True
+            self._settled()
 
     async def join(self) -> None:
         """Waits for its end. What it raised is raised here; that it was cancelled is not."""
+        if self._timer is not None:
+            self._began = self._began or asyncio.Event()
+            await self._began.wait()
+        if self._task is None:
+            return
         await asyncio.wait((self._task,))
         if not self._task.cancelled() and (error := self._task.exception()) is not None:
             raise error
@@ -127,13 +151,12 @@ def spawn(name: str, function: Callable[..., Coroutine[Any, Any, Any]], *args: A
 
     Until then it costs little: so whatever is rarely needed in the end may be asked for beforehand, and cancelled.
     """
-    running = _later(after, function, args) if after > 0 else function(*args)
-    return Task(asyncio.create_task(running, name=name))
-
-
-async def _later(after: float, function: Callable[..., Coroutine[Any, Any, Any]], args: tuple[Any, ...]) -> None:
-    await asyncio.sleep(after)
-    await function(*args)
+    task = Task()
+    if after > 0:
+        task._timer = asyncio.get_running_loop().call_later(after, task._begin, name, function, args)
+    else:
+        task._begin(name, function, args)
+    return task
 
 
 class Interruption:
