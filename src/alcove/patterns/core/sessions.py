@@ -28,6 +28,7 @@ SHOW: Final = Script("sessions/show", with_=["whole", "sessions/index"])
 # An id is a tag and a secret of 192 bits; 96 bits tell users apart, whose sessions then have one hash tag.
 _SECRET_BYTES: Final = 24
 _TAG_BYTES: Final = 12
+_TAG_LENGTH: Final = 16
 _ID: Final = re.compile(r"[A-Za-z0-9_-]{16}\.[A-Za-z0-9_-]{32}", re.ASCII)
 _HANDLE: Final = re.compile(r"[A-Za-z0-9_-]{32}", re.ASCII)
 # How often an id may have been rotated within the grace of the first one.
@@ -99,7 +100,7 @@ def is_id(value: object) -> TypeGuard[str]:
 
 
 def tag_in(session_id: str) -> str:
-    return session_id.partition(".")[0]
+    return session_id[:_TAG_LENGTH]
 
 
 def handle_of(session_id: str) -> str:
@@ -148,14 +149,19 @@ def pairs_of(fields: Mapping[str, bytes]) -> list[str | bytes]:
 
 def session_of(handle: str, left_ms: int, words: list[bytes], codec: Codec[Any], session_id: str = "") -> Session:
     """A session from the names and values of its record."""
-    record = dict(zip(words[::2], words[1::2], strict=True))
-    stored = {name[1:].decode(): value for name, value in record.items() if name.startswith(b".")}
+    about: dict[bytes, bytes] = {}
+    stored: dict[str, bytes] = {}
+    for name, value in zip(words[::2], words[1::2], strict=True):
+        if name.startswith(b"."):
+            stored[name[1:].decode()] = value
+        else:
+            about[name] = value
     return Session(
         handle,
-        record[b"#user"].decode() or None,
+        about[b"#user"].decode() or None,
         {name: codec.decode(value) for name, value in stored.items()},
-        int(record[b"#version"]),
-        int(record[b"#created"]) / 1000,
+        int(about[b"#version"]),
+        int(about[b"#created"]) / 1000,
         left_ms / 1000,
         session_id,
         stored,
