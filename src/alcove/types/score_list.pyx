@@ -26,8 +26,8 @@ cdef enum:
     WIDE = 4
     # The most bytes of a member whose size is no wide one.
     NARROW = 255
-    # Room to spare in a block that grows, besides a part of 32.
-    SPARE = 24
+    # Room to spare in a block that grows, besides a part of 64.
+    SPARE = 16
     # How much of a block deletions may leave unused before it shrinks: so many times what is used, and as many bytes.
     SLACK = 2
     SLACK_BYTES = 64
@@ -197,7 +197,7 @@ cdef class ScoreList:
             size_bytes = 1
         used = self.text + size + (<size_t>self.count + 1) * (score_bytes + size_bytes)
         if used > self.capacity or score_bytes != self.score_bytes or size_bytes != self.size_bytes:
-            self.relay(score_bytes, size_bytes, max(_fitting(used + (used >> 5) + SPARE), self.capacity))
+            self.relay(score_bytes, size_bytes, max(_fitting(used + (used >> 6) + SPARE), self.capacity))
         place = self.count_below(score, False)
         if place < self.count and self.score_at(place) == score:
             place = self.members_below(place, self.count_below(score, True), member, False)
@@ -250,7 +250,7 @@ cdef class ScoreList:
         memmove(self.sizes(), sizes, <size_t>start * self.size_bytes)
         used = self.text + <size_t>self.count * (self.score_bytes + self.size_bytes)
         if self.capacity > SLACK * used + SLACK_BYTES:
-            self.relay(self.score_bytes, self.size_bytes, _fitting(used + (used >> 5) + SPARE))
+            self.relay(self.score_bytes, self.size_bytes, _fitting(used + (used >> 6) + SPARE))
         return 0
 
     cpdef int count_below(self, double score, bint inclusive) noexcept:
