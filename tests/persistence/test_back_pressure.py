@@ -107,3 +107,20 @@ def test_what_waits_for_a_big_container_is_bounded(process: Process, monkeypatch
     assert snapshot.stepped == 1
     check(process)
     assert process.run(b"SCARD", b"big") == 20_000
+
+
+def test_nobody_waits_for_the_end_of_a_cancelled_snapshot(process: Process) -> None:
+    """What was to be written is not, and a file that was begun goes."""
+    Hand.work(1)
+    while not queued():
+        process.tick()
+    files = process.disk.names(DATA)
+    assert any(name.startswith("temp-rdb") for name in files)
+    left = queued()
+    process.run(b"BGSAVE", b"CANCEL")
+    assert queued() == left
+    assert process.disk.names(DATA) == files
+    Hand.work()
+    assert not any(name.startswith("temp-rdb") for name in process.disk.names(DATA))
+    process.run(b"BGSAVE")
+    check(process)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
@@ -14,6 +15,9 @@ MOST_QUEUED: Final = 32 << 20
 MOST_HELD: Final = 96 << 20
 # How many bytes are written between two syncs of a growing file, lest the last one take long.
 SYNC_EVERY: Final = 32 << 20
+
+
+log = logging.getLogger(__name__)
 
 
 class Ending(Exception):
@@ -64,8 +68,11 @@ class BackgroundFile:
         self._queue: deque[tuple[Future[Any], int]] = deque()
         self._queued = 0
         self._failure: OSError | None = None
+        self._abandoned = False
+        self._disk = disk
+        self._path = path
         self.size = 0
-        self._enqueue(0, self._open, disk, path)
+        self._enqueue(0, self._open)
 
     def write(self, data: bytes) -> None:
         """Has the bytes written; who is very far ahead of the disk is kept waiting."""
@@ -90,11 +97,12 @@ class BackgroundFile:
         return self._background.start(self._finish)
 
     def abandon(self) -> None:
-        """Closes it as it is, and returns when that is done."""
+        """Has it removed, without what is still to be written; nobody waits for that."""
+        self._abandoned = True
         try:
-            wait([self._background.start(self._close)])
+            self._background.start(self._discard)
         except Ending:
-            self._close()
+            self._discard()
 
     def _enqueue(self, size: int, function: Callable[..., None], *arguments: Any) -> None:
         self._queued += size
@@ -103,14 +111,14 @@ class BackgroundFile:
     # In the thread
 
     def _attempt(self, function: Callable[..., None], *arguments: Any) -> None:
-        if self._failure is None:
+        if self._failure is None and not self._abandoned:
             try:
                 function(*arguments)
             except OSError as error:
                 self._failure = error
 
-    def _open(self, disk: Disk, path: str) -> None:
-        self._file = disk.create(path)
+    def _open(self) -> None:
+        self._file = self._disk.create(self._path)
 
     def _write(self, data: bytes) -> None:
         assert self._file is not None
@@ -131,3 +139,13 @@ class BackgroundFile:
         file, self._file = self._file, None
         if file is not None:
             self._attempt(file.close)
+
+    def _discard(self) -> None:
+        file, self._file = self._file, None
+        try:
+            if file is not None:
+                file.close()
+            if self._disk.exists(self._path):
+                self._disk.remove(self._path)
+        except OSError as error:
+            log.warning("The unfinished file %s stays: %s", self._path, error)

@@ -68,8 +68,9 @@ class Saving:
 
     def write(self, path: str, record: Callable[[BackgroundFile], Recorder]) -> Job:
         """Writes all keys as they are now to a file; it is on the disk when this ends. Raises OSError."""
-        disk = self._data.disk
-        file = BackgroundFile(disk, path, self._jobs.background, self._engine.config.rdb_save_incremental_fsync)
+        file = BackgroundFile(
+            self._data.disk, path, self._jobs.background, self._engine.config.rdb_save_incremental_fsync
+        )
         recorder = record(file)
         snapshot = self.snapshot = Snapshot(self._engine.space, recorder)
         self._engine.gate |= GATE_STEPS
@@ -91,8 +92,6 @@ class Saving:
         except BaseException:
             self._end_snapshot(snapshot)
             file.abandon()
-            if disk.exists(path):
-                disk.remove(path)
             raise
 
     def as_rdb(self, aof_base: bool) -> Callable[[BackgroundFile], Recorder]:
