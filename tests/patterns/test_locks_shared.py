@@ -48,6 +48,17 @@ class Crowd:
             self.inside -= count
 
 
+def test_the_id_of_one_kind_is_nobodys_with_another(toolkit: Toolkit, rwlock: Any) -> None:
+    lock, two = toolkit.make("DistributedLock"), semaphore(toolkit, 2)
+    ids = {lock: lock.acquire("a"), two: two.acquire("a"), rwlock: rwlock.acquire_read("a")}
+    for one in ids:
+        for other, lock_id in ids.items():
+            if one is not other:
+                assert one.release("a", lock_id) is False
+                assert one.extend("a", lock_id) is False
+    assert [one.release("a", lock_id) for one, lock_id in ids.items()] == [True] * 3
+
+
 # Semaphores
 
 

@@ -130,9 +130,8 @@ class Cache(Pattern):
         self._places = Places(namespace, name, shards)
         self._near = Near(self._places.prefix, near) if near else None
         self._flights: dict[str, Flight] = {}
-        self._refreshes: set[Task] = set()
-        # What is being loaded anew.
-        self._refreshed: set[str] = set()
+        # Who loads which keys anew.
+        self._refreshes: dict[Task, Iterable[str]] = {}
 
     # Reading
 
@@ -341,7 +340,11 @@ class Cache(Pattern):
 
     def _refresh(self, stamps: Mapping[str, str], loader: ManyLoader[Any], ttl: float | None, tags: Tags) -> None:
         """Loads anew beside the caller, who goes on with the values that are there, if it is this process's turn."""
-        stamps = {key: stamp for key, stamp in stamps.items() if key not in self._refreshed}
+        for task in list(self._refreshes):
+            if task.done:
+                self._refreshes.pop(task, None)
+        going_on = {key for keys in list(self._refreshes.values()) for key in keys}
+        stamps = {key: stamp for key, stamp in stamps.items() if key not in going_on}
         if not stamps:
             return
 
@@ -352,12 +355,8 @@ class Cache(Pattern):
                         await self._load_and_store(turns, loader, ttl, tags)
             except Exception:
                 log.exception("the cache could not load %s anew", list(stamps))
-            finally:
-                self._refreshed.difference_update(stamps)
 
-        self._refreshed.update(stamps)
-        self._refreshes = {task for task in self._refreshes if not task.done}
-        self._refreshes.add(spawn("refresh of the cache", refresh))
+        self._refreshes[spawn("refresh of the cache", refresh)] = stamps
 
     async def _turns(self, stamps: Mapping[str, str]) -> dict[str, str]:
         """The stamps of this caller's turns to load anew what had these stamps when it was seen."""

@@ -56,6 +56,7 @@ class DistributedLock(Leasing):
     """
 
     _kind_of_key = "lock"
+    _kinds = ("lock",)
     _steps = ONE
 
     async def acquire(self, resource: Id, timeout: float = 10_000, *, wait: float | None = 0) -> str:
@@ -111,6 +112,7 @@ class DistributedSemaphore(Leasing):
     """
 
     _kind_of_key = "semaphore"
+    _kinds = ("permits",)
     _steps = MANY
     _reentrant = True
 
@@ -159,6 +161,7 @@ class ReadWriteLock(Leasing):
     """
 
     _kind_of_key = "rwlock"
+    _kinds = ("read", "write")
     _steps = MANY
 
     async def acquire_read(self, resource: Id, timeout: float = 10_000, *, wait: float | None = 0) -> str:

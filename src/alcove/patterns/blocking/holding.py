@@ -19,8 +19,10 @@ from alcove.patterns.core.locks import (
     DROP,
     GRAB,
     LONGEST_MS,
+    ONE,
     AlreadyHeld,
     Claim,
+    Kind,
     LockLost,
     LockNotAcquired,
     LockStatus,
@@ -53,8 +55,9 @@ class Leasing(Pattern):
     of a resource is remembered for `fence_ttl` seconds: against clocks that are set back by no more than that.
     """
 
-    # What their keys begin with, and the scripts.
+    # What their keys begin with, what is claimed of them, and the scripts.
     _kind_of_key: ClassVar[str]
+    _kinds: ClassVar[tuple[Kind, ...]]
     _steps: ClassVar[Steps]
     # Whether a thread or task may hold a resource twice.
     _reentrant: ClassVar[bool] = False
@@ -77,14 +80,14 @@ class Leasing(Pattern):
         False when it held nothing any more: the lease was over, or it was released before. When this raises
         `OutcomeUnknown` it may be called again; else the lease ends by itself.
         """
-        found = claim_of(lock_id)
-        return found is not None and self._give_back(resource, found[0])
+        claim = self._own_claim(lock_id)
+        return claim is not None and self._give_back(resource, claim)
 
     def extend(self, resource: Id, lock_id: str, timeout: float = 10_000) -> bool:
         """Makes a lease end `timeout` ms from now, unless it ends later already. False when it is over."""
         lease = lease_ms(timeout)
-        found = claim_of(lock_id)
-        return found is not None and self._remaining(resource, found[0], lease) > 0
+        claim = self._own_claim(lock_id)
+        return claim is not None and self._remaining(resource, claim, lease) > 0
 
     def status(self, resource: Id) -> LockStatus:
         """How a resource stands: how much is held and for how long, how many wait, and the last fence."""
@@ -94,6 +97,11 @@ class Leasing(Pattern):
         return LockStatus(held, ends_ms / 1000, waiting, None if fence is None else int(fence))
 
     # Claims
+
+    def _own_claim(self, lock_id: str) -> Claim | None:
+        """The claim of a lock id; None for what is nobody's, or of something that is held otherwise."""
+        found = claim_of(lock_id)
+        return found[0] if found is not None and found[0].kind in self._kinds else None
 
     def _acquire(self, resource: Id, claim: Claim, timeout: float, wait: float | None) -> str:
         """The id of a claim that is granted."""
@@ -107,7 +115,7 @@ class Leasing(Pattern):
         """The fence of a claim, and when it was asked for, by our own clock: before its lease began."""
         asked = monotonic()
         try:
-            if claim.kind == "lock":
+            if self._steps is ONE:
                 words: list[Word] = [claim.token, lease, self._fence_ms]
                 answer = self._run(GRAB, [base, f"{base}:queue", f"{base}:fence"], words)
                 if isinstance(answer, int):
@@ -151,7 +159,7 @@ class Leasing(Pattern):
 
     def _give_back(self, resource: Id, claim: Claim) -> bool:
         base = self._base(resource)
-        if claim.kind == "lock":
+        if self._steps is ONE:
             lane = self._lanes.take()
             answer = self._run(DROP, [base, f"{base}:queue", f"{base}:dropped"], [claim.token, *lane.words])
             self._lanes.give_back(lane)

@@ -57,6 +57,7 @@ class DistributedLock(Leasing):
     """
 
     _kind_of_key = "lock"
+    _kinds = ("lock",)
     _steps = ONE
 
     def acquire(self, resource: Id, timeout: float = 10_000, *, wait: float | None = 0) -> str:
@@ -112,6 +113,7 @@ class DistributedSemaphore(Leasing):
     """
 
     _kind_of_key = "semaphore"
+    _kinds = ("permits",)
     _steps = MANY
     _reentrant = True
 
@@ -160,6 +162,7 @@ class ReadWriteLock(Leasing):
     """
 
     _kind_of_key = "rwlock"
+    _kinds = ("read", "write")
     _steps = MANY
 
     def acquire_read(self, resource: Id, timeout: float = 10_000, *, wait: float | None = 0) -> str:
