@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Final
 from alcove.engine.clock import Clock
 from alcove.engine.config import Config
 from alcove.engine.latency import LatencyMonitor
-from alcove.engine.table import Entry, Table, key_of
 from alcove.numeric import INT64_MAX
 
 if TYPE_CHECKING:
     from alcove.engine.keyspace import Database, Keyspace
+    from alcove.engine.table import Entry, Table
 
 # How many candidates wait to be evicted.
 POOL_SIZE = 16
@@ -41,14 +41,14 @@ _ALL_BITS = 2**64 - 1
 
 
 class Candidate:
-    """A key and how good a victim it was when it was sampled: the higher, the better."""
+    """The position of a key, and how good a victim it was when it was sampled: the higher, the better."""
 
-    __slots__ = ("database", "key", "score")
+    __slots__ = ("database", "position", "score")
 
-    def __init__(self, score: int, database: Database, key: bytes) -> None:
+    def __init__(self, score: int, database: Database, position: int) -> None:
         self.score = score
         self.database = database
-        self.key = key
+        self.position = position
 
 
 class Eviction:
@@ -183,9 +183,12 @@ class Eviction:
                 return None
             while pool:
                 candidate = pool.pop()
-                entry = candidate.database.table.get(candidate.key)
-                # It may be gone by now, or have been used.
-                if entry is None or (self.only_volatile and not entry.expire_ms):
+                table = candidate.database.table
+                if candidate.position >= len(table):
+                    continue
+                # It may have been used, or another one be there by now: as good as it was, anyone is a victim.
+                entry = table.at(candidate.position)
+                if self.only_volatile and not entry.expire_ms:
                     continue
                 if self.score(entry) >= candidate.score:
                     return candidate.database, entry
@@ -195,13 +198,15 @@ class Eviction:
         table = database.table
         count = self.eligible(table)
         samples = min(self.samples, count)
+        if not self.only_volatile:
+            self.foresee(table, count, samples)
         for number in range(samples):
             entry = self.sample(table, count, number, samples)
             if entry is None:
                 return
             score = self.score(entry)
             if len(self.pool) < _POOL_SIZE or score > self.least:
-                self.enter(Candidate(score, database, key_of(entry)))
+                self.enter(Candidate(score, database, entry.position))
             if self.criterion == DEADLINE and number == 0 and entry is table.soonest():
                 # No other one is better.
                 return
@@ -234,8 +239,7 @@ class Eviction:
         """
         if not count:
             return None
-        start = number * count // samples
-        place = start + self.below((number + 1) * count // samples - start)
+        place = self.place(count, number, samples)
         if not self.only_volatile:
             return table.at(place)
         entry = table.soonest() if self.criterion == DEADLINE and number == 0 else table.timed(place)
@@ -245,6 +249,18 @@ class Eviction:
             entry = table.timed(self.below(count))
             tries -= 1
         return entry if entry.expire_ms else None
+
+    def foresee(self, table: Table, count: int, samples: int) -> None:
+        """Has the processor fetch the samples that come next, all at once."""
+        seed = self.seed
+        for number in range(samples):
+            table.foresee(self.place(count, number, samples))
+        self.seed = seed
+
+    def place(self, count: int, number: int, samples: int) -> int:
+        """A place by chance in one of as many parts of `count` as there are samples."""
+        start = number * count // samples
+        return start + self.below((number + 1) * count // samples - start)
 
     def below(self, count: int) -> int:
         """A number below `count` by chance: Marsaglia's xorshift, which is good enough to choose keys."""

@@ -61,6 +61,7 @@ cdef class Table:
     cpdef Entry soonest(self)
     cpdef Entry due(self, long long now_ms)
     cpdef bint drain(self, Py_ssize_t count) noexcept
+    cpdef foresee(self, Py_ssize_t position)
     cdef int split(self) except -1
     cdef void join(self) noexcept
     cdef long long deadline(self, Entry entry) noexcept

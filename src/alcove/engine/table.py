@@ -112,6 +112,9 @@ class Table:
     def at(self, position: int) -> Entry:
         return self._entries[position]
 
+    def foresee(self, position: int) -> None:
+        """Tells that the entry at this position will be asked for."""
+
     def add(self, key: bytes, value: Any) -> Entry:
         """Adds a key that is not there yet."""
         entry = Entry(key, value, len(self._entries))

@@ -311,6 +311,10 @@ cdef class Table:
             raise IndexError(position)
         return <Entry>self.place(position)[0]
 
+    cpdef foresee(self, Py_ssize_t position):
+        """Tells that the entry at this position will be asked for."""
+        prefetch(self.place(position)[0])
+
     cpdef Entry add(self, bytes key, object value):
         """Adds a key that is not there yet."""
         cdef PyObject *entry
