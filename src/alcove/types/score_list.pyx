@@ -11,7 +11,9 @@ from itertools import pairwise
 
 cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from cpython.list cimport PyList_New, PyList_SET_ITEM
 from cpython.mem cimport PyMem_RawFree, PyMem_RawMalloc
+from cpython.ref cimport Py_INCREF
 from libc.stdint cimport int16_t, int32_t, int64_t, uint32_t, uint64_t
 from libc.string cimport memcmp, memcpy, memmove, memset
 
@@ -275,24 +277,30 @@ cdef class ScoreList:
     cpdef list members(self, int start, int stop):
         """The members at these places, in order."""
         cdef const char *at = <const char *>self.block + self.bytes_between(0, start)
-        cdef list found = []
+        cdef list found = PyList_New(max(stop - start, 0))
         cdef unsigned int size
+        cdef bytes member
         cdef int place
         for place in range(start, stop):
             size = self.size_at(place)
-            found.append(PyBytes_FromStringAndSize(at, size))
+            member = PyBytes_FromStringAndSize(at, size)
+            Py_INCREF(member)
+            PyList_SET_ITEM(found, place - start, member)
             at += size
         return found
 
     cpdef list pairs(self, int start, int stop):
         """The members at these places with their scores, in order."""
         cdef const char *at = <const char *>self.block + self.bytes_between(0, start)
-        cdef list found = []
+        cdef list found = PyList_New(max(stop - start, 0))
         cdef unsigned int size
+        cdef tuple pair
         cdef int place
         for place in range(start, stop):
             size = self.size_at(place)
-            found.append((PyBytes_FromStringAndSize(at, size), self.score_at(place)))
+            pair = (PyBytes_FromStringAndSize(at, size), self.score_at(place))
+            Py_INCREF(pair)
+            PyList_SET_ITEM(found, place - start, pair)
             at += size
         return found
 
