@@ -4,13 +4,14 @@ from libc.stdint cimport int64_t, uint64_t
 from alcove.codec.primitives cimport Decoder, Encoder
 from alcove.codec.values cimport Unfinished, begin_decoding, encode, is_empty, kind_of
 from alcove.engine.keyspace cimport Database, Keyspace
+from alcove.engine.snapshot cimport is_long
 from alcove.engine.table cimport Entry, key_of, value_of
 from alcove.types.hash cimport Hash
 from alcove.types.limits cimport Limits
 
 cdef int _SLOT_INFO, _FUNCTION, _FUNCTION_EARLY, _MODULE_AUX, _IDLE, _FREQUENCY, _AUX, _RESIZE, _EXPIRE_MS, _EXPIRE_S
 cdef int _SELECT, _END, _FIRST_OPCODE, _MODULE, _MODULE_2, _NOT_GIVEN, LFU_INITIAL
-cdef int _AT_END, _AT_KEY, _WITHIN_KEY
+cdef int _STRING, _AT_END, _AT_KEY, _WITHIN_KEY
 cdef Py_ssize_t FLUSH_AT, READ_AT_ONCE
 
 cdef class RdbWriter:

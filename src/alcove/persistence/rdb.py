@@ -30,6 +30,7 @@ from alcove.codec.payload import LATEST_VERSION, VALKEY_VERSIONS, is_known
 from alcove.codec.primitives import Decoder, Encoder, Malformed, Truncated
 from alcove.codec.values import Unfinished, begin_decoding, encode, encode_steps, is_empty, kind_of
 from alcove.engine.keyspace import LFU_INITIAL, Database, Keyspace
+from alcove.engine.snapshot import is_long
 from alcove.engine.table import Entry, key_of, value_of
 from alcove.types.hash import Hash
 from alcove.types.limits import Limits
@@ -52,6 +53,7 @@ _EXPIRE_MS: Final = 252
 _EXPIRE_S: Final = 253
 _SELECT: Final = 254
 _END: Final = 255
+_STRING: Final = 0
 # The first byte that is no kind of value, and the kinds that only modules understand.
 _FIRST_OPCODE: Final = 240
 _MODULE: Final = 6
@@ -160,7 +162,12 @@ class RdbWriter:
         encoder = self._aside if self._stepping else self._out
         value = value_of(entry)
         kind = self._open(encoder, number, entry, value)
-        encode(encoder, kind, value)
+        if kind == _STRING and is_long(value):
+            # Somebody waits for it, and to compress it would take ten times as long.
+            encoder.length(len(value))
+            encoder.raw(bytes(value))
+        else:
+            encode(encoder, kind, value)
         if not self._stepping and len(encoder) >= FLUSH_AT:
             self.flush()
 
