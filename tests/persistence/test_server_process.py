@@ -151,13 +151,14 @@ def test_a_snapshot_is_cancelled(serve: Serve) -> None:
 def test_bgsave_keeps_nobody_waiting(serve: Serve) -> None:
     """What it begins is not done at once, not even behind a SAVE, which is."""
     client = serve("--save", "", "--enable-debug-command", "yes").client()
-    client.execute_command("DEBUG", "POPULATE", 10000, "key", 10)
+    client.execute_command("DEBUG", "POPULATE", 200_000, "key", 10)
     with client.pipeline(transaction=False) as pipe:
         fields = pipe.save().bgsave().info("persistence").execute()[2]
     assert (fields["rdb_saves"], fields["rdb_bgsave_in_progress"]) == (1, 1)
-    assert fields["current_save_keys_total"] == 10000
-    assert fields["current_save_keys_processed"] < 1000
-    assert fields["current_fork_perc"] < 10
+    assert fields["current_save_keys_total"] == 200_000
+    # A slice or two, if the three came in as many turns.
+    assert fields["current_save_keys_processed"] < 100_000
+    assert fields["current_fork_perc"] < 50
     eventually(lambda: info(client, "rdb_saves") == 2)
 
 
