@@ -107,6 +107,10 @@ class TableMachine(RuleBasedStateMachine):
         for number in range(start * 100, start * 100 + count):
             self.entry(b"many:%d" % number)
 
+    @rule(count=st.sampled_from([0, 10, 1000, 2**62]))
+    def expect(self, count: int) -> None:
+        self.table.expect(count)
+
     @rule(start=st.integers(0, 3), count=st.sampled_from([5, 50, 500]))
     def remove_many(self, start: int, count: int) -> None:
         for number in range(start * 100, start * 100 + count):

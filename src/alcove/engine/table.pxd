@@ -31,7 +31,7 @@ cpdef Py_ssize_t weight_of(Entry entry) noexcept
 
 cdef class Table:
     cdef Blocks heads, entries, timers
-    cdef Py_ssize_t used, timers_used
+    cdef Py_ssize_t used, timers_used, expected
     cdef uint32_t buckets, mask
 
     cdef inline PyObject **place(self, Py_ssize_t position) noexcept:
@@ -52,6 +52,7 @@ cdef class Table:
     cpdef fetch(self, list keys)
     cpdef Entry at(self, Py_ssize_t position)
     cpdef Entry add(self, bytes key, object value)
+    cpdef expect(self, Py_ssize_t count)
     cpdef int remove(self, Entry entry) except -1
     cpdef long long field_deadline(self, Entry entry) noexcept
     cpdef int set_deadline(self, Entry entry, long long expire_ms) except -1
@@ -63,6 +64,7 @@ cdef class Table:
     cpdef bint drain(self, Py_ssize_t count) noexcept
     cpdef foresee(self, Py_ssize_t position)
     cdef int split(self) except -1
+    cdef int split_ahead(self) except -1
     cdef void join(self) noexcept
     cdef long long deadline(self, Entry entry) noexcept
     cdef int arm(self, Entry entry, long long field_ms) except -1

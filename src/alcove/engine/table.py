@@ -109,6 +109,9 @@ class Table:
     def fetch(self, keys: list[bytes]) -> None:
         """Tells that these keys will be looked up. Python cannot make anything of it; the native twin can."""
 
+    def expect(self, count: int) -> None:
+        """Tells that so many entries will be added, or fewer. A dict cannot make anything of it."""
+
     def at(self, position: int) -> Entry:
         return self._entries[position]
 

@@ -49,6 +49,8 @@ cdef enum:
     SPLITS_AHEAD = 8
     # There are so many heads for every three entries.
     HEADS_FOR_THREE = 4
+    # How many chains are parted at once at the most when many entries are expected, and joined when many have gone.
+    STEPS_AT_ONCE = 8
     # Strings up to this length lie in their entry.
     LONGEST_INSIDE = 128
     # The `value_size` of what does not.
@@ -57,6 +59,8 @@ cdef enum:
 # Positions, and the places of timers plus one, have 32 bits; so have the sizes of keys.
 cdef Py_ssize_t MOST_ENTRIES = 0xFFFFFFFE
 cdef Py_ssize_t LONGEST_KEY = 0xFFFFFFFF
+# More are not believed; heads have numbers of 32 bits.
+cdef Py_ssize_t MOST_EXPECTED = 1 << 30
 
 # What CPython adds to the bytes of a bytes object.
 BYTES_HEADER = 33
@@ -325,6 +329,8 @@ cdef class Table:
             blocks_grow(&self.entries)
         while 3 * <Py_ssize_t>self.buckets <= HEADS_FOR_THREE * self.used:
             self.split()
+        if self.used < self.expected:
+            self.split_ahead()
         entry = new_entry(key, value)
         head = self.head_of((<Entry>entry).hash)
         (<Entry>entry).next = head[0]
@@ -333,6 +339,10 @@ cdef class Table:
         self.place(self.used)[0] = entry
         self.used += 1
         return <Entry>entry
+
+    cpdef expect(self, Py_ssize_t count):
+        """So many entries will be added, or fewer: the index grows ahead of them, while its chains are short."""
+        self.expected = min(max(count, 0), MOST_EXPECTED)
 
     cpdef int remove(self, Entry entry) except -1:
         cdef PyObject **link = self.head_of(entry.hash)
@@ -345,6 +355,7 @@ cdef class Table:
         link[0] = entry.next
         entry.next = NULL
         self.used -= 1
+        self.expected = 0
         self.place(entry.position)[0] = last
         (<Entry>last).position = entry.position
         self.join()
@@ -390,10 +401,22 @@ cdef class Table:
             prefetch((<Entry>entry).next)
         return 0
 
+    cdef int split_ahead(self) except -1:
+        """Parts some of the chains that the entries to come will need parted."""
+        cdef int step
+        for step in range(STEPS_AT_ONCE):
+            if 3 * <Py_ssize_t>self.buckets > HEADS_FOR_THREE * self.expected:
+                break
+            self.split()
+        return 0
+
     cdef void join(self) noexcept:
-        """Joins the chains that fewer entries do not need, and gives unused memory back."""
+        """Joins some of the chains that fewer entries do not need, and gives unused memory back."""
         cdef PyObject **tail
-        while self.buckets > 2 * HEADS_FOR_THREE * self.used // 3 and self.buckets > FEWEST_HEADS:
+        cdef int step
+        for step in range(STEPS_AT_ONCE):
+            if self.buckets <= 2 * HEADS_FOR_THREE * self.used // 3 or self.buckets <= FEWEST_HEADS:
+                break
             self.buckets -= 1
             tail = self.head(self.buckets & (self.mask >> 1))
             while tail[0] != NULL:

@@ -47,6 +47,7 @@ cdef class RdbReader:
     cdef readonly int64_t expire_ms, idle_s
     cdef readonly int frequency
     cdef int64_t _next_expire_ms, _next_idle_s
+    cdef Py_ssize_t _expected
     cdef int _next_frequency
     cdef Unfinished _unfinished
 

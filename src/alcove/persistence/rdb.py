@@ -253,6 +253,8 @@ class RdbReader:
         self.keys = 0
         self.expired = 0
         self.empty = 0
+        # How many the database is said to have that comes next.
+        self._expected = 0
         # The key read last. `expire_ms` is 0 for never, `idle_s` and `frequency` are -1 where the file has none.
         self.number = 0
         self.key = b""
@@ -299,6 +301,9 @@ class RdbReader:
 
     def _place(self, database: Database) -> None:
         """Adds the key read last to its database."""
+        if self._expected:
+            database.table.expect(self._expected)
+            self._expected = 0
         entry = database.add(self.key, self.value)
         if database.space.lfu:
             counter = LFU_INITIAL if self.frequency == _NOT_GIVEN else self.frequency
@@ -395,7 +400,8 @@ class RdbReader:
         elif kind == _SELECT:
             self.number = min(decoder.length(), 1 << 40)
         elif kind == _RESIZE:
-            self.announced += min(decoder.length(), 1 << 40)
+            self._expected = min(decoder.length(), 1 << 40)
+            self.announced += self._expected
             decoder.length()
         elif kind == _AUX:
             name = decoder.string()
