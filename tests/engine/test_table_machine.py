@@ -163,6 +163,9 @@ class TableMachine(RuleBasedStateMachine):
 class Kept:
     """What a snapshot has recorded; containers of more than a thousand fields in steps."""
 
+    # Nothing waits for a container that is being saved.
+    aside = 0
+
     def __init__(self) -> None:
         self.found: dict[bytes, Any] = {}
 
