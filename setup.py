@@ -9,7 +9,8 @@ from pathlib import Path
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 
-# The one list of compiled modules. A module with a `.pyx` beside its `.py` is a native twin: the `.pyx` is built.
+# The one list of compiled modules. A module with a `.pyx` beside its `.py` is a native twin: the `.pyx` is built. What
+# only native twins use has no `.py`.
 COMPILED = [
     "alcove.client.aio_clients",
     "alcove.client.arguments",
@@ -86,6 +87,7 @@ COMPILED = [
     "alcove.server.connection",
     "alcove.server.loop",
     "alcove.types.bits",
+    "alcove.types.blocks",
     "alcove.types.container",
     "alcove.types.dense_map",
     "alcove.types.geohash",

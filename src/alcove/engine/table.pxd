@@ -1,8 +1,8 @@
 from cpython.object cimport PyObject
 from libc.stdint cimport uint32_t
 
+from alcove.types.blocks cimport Blocks, Heads, blocks_at, heads_at, heads_for
 from alcove.types.container cimport Container
-from alcove.types.dense_map cimport Blocks, blocks_at
 
 cdef struct Timer:
     long long when, field_ms
@@ -30,20 +30,18 @@ cpdef Py_ssize_t weigh(Entry entry) except? -1
 cpdef Py_ssize_t weight_of(Entry entry) noexcept
 
 cdef class Table:
-    cdef Blocks heads, entries, timers
+    cdef Heads heads
+    cdef Blocks entries, timers
     cdef Py_ssize_t used, timers_used, expected
-    cdef uint32_t buckets, mask
 
     cdef inline PyObject **place(self, Py_ssize_t position) noexcept:
         return <PyObject **>blocks_at(&self.entries, position)
 
-    cdef inline PyObject **head(self, Py_ssize_t bucket) noexcept:
-        return <PyObject **>blocks_at(&self.heads, bucket)
+    cdef inline PyObject **head(self, uint32_t head) noexcept:
+        return <PyObject **>heads_at(&self.heads, head)
 
-    # The head of the chain where `hash` belongs: heads not split yet in this round take one bit less.
     cdef inline PyObject **head_of(self, uint32_t hash) noexcept:
-        cdef uint32_t bucket = hash & self.mask
-        return self.head(bucket if bucket < self.buckets else bucket & (self.mask >> 1))
+        return <PyObject **>heads_for(&self.heads, hash)
 
     cdef inline Timer *node(self, Py_ssize_t place) noexcept:
         return <Timer *>blocks_at(&self.timers, place)

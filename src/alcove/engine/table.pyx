@@ -7,9 +7,8 @@ are made of keys and small strings when somebody asks for them. An entry never m
 that outgrows the room gets an object, and comes back when it fits again. Entries are hidden from the garbage collector
 (no cycle can pass through one: values are bytes or structures of our own), so its full collections do not walk the keys.
 
-The index is one of linear hashing (Litwin, 1980): chains through the entries hang from an array of heads, and each
-addition beyond the load splits one or two, each removal joins a few, so that it grows and shrinks by small steps. Heads,
-places and the heap's nodes are arrays of blocks. So no write, whatever the number of keys, rehashes a table or moves
+The index is one of linear hashing, its chains going through the entries: each addition beyond the load splits one or
+two, each removal joins a few. Heads, places and the heap's nodes are arrays of blocks. So no write, whatever the number of keys, rehashes a table or moves
 an array. An entry keeps 32 bits of its key's hash, by which it is compared first.
 """
 
@@ -21,7 +20,17 @@ from cpython.ref cimport Py_DECREF, Py_INCREF
 from libc.stdint cimport uint32_t
 from libc.string cimport memcmp, memcpy
 
-from alcove.types.dense_map cimport blocks_free, blocks_grow, blocks_trim
+from alcove.types.blocks cimport (
+    FEWEST_HEADS,
+    blocks_free,
+    blocks_grow,
+    blocks_trim,
+    heads_add,
+    heads_drop,
+    heads_free,
+    heads_origin,
+    heads_trim,
+)
 
 cdef extern from "Python.h":
     void *PyObject_Malloc(size_t)
@@ -43,8 +52,6 @@ cdef enum:
     FETCHED_AT_ONCE = 64
     # The length of a line of the processor's cache.
     LINE = 64
-    # The number of heads that an index begins with.
-    FEWEST_HEADS = 8
     # How many splits lie between asking for an entry's memory and using it.
     SPLITS_AHEAD = 8
     # There are so many heads for every three entries.
@@ -254,7 +261,7 @@ cdef class Table:
     """The entries of one database."""
 
     def __cinit__(self):
-        self.heads.width = sizeof(PyObject *)
+        self.heads.array.width = sizeof(PyObject *)
         self.entries.width = sizeof(PyObject *)
         self.timers.width = sizeof(Timer)
 
@@ -272,7 +279,7 @@ cdef class Table:
     cpdef Entry get(self, bytes key):
         cdef uint32_t hash
         cdef PyObject *found
-        if self.buckets == 0:
+        if self.heads.number == 0:
             return None
         hash = <uint32_t>PyObject_Hash(key)
         found = self.head_of(hash)[0]
@@ -287,7 +294,7 @@ cdef class Table:
         cdef PyObject **heads[FETCHED_AT_ONCE]
         cdef Py_ssize_t start, count, at
         cdef PyObject *found
-        if self.buckets == 0:
+        if self.heads.number == 0:
             return
         for start in range(0, len(keys), FETCHED_AT_ONCE):
             count = min(len(keys) - start, <Py_ssize_t>FETCHED_AT_ONCE)
@@ -327,7 +334,7 @@ cdef class Table:
             raise OverflowError("too many keys")
         if self.used == self.entries.room:
             blocks_grow(&self.entries)
-        while 3 * <Py_ssize_t>self.buckets <= HEADS_FOR_THREE * self.used:
+        while 3 * <Py_ssize_t>self.heads.number <= HEADS_FOR_THREE * self.used:
             self.split()
         if self.used < self.expected:
             self.split_ahead()
@@ -367,23 +374,15 @@ cdef class Table:
         cdef PyObject **low
         cdef PyObject **high
         cdef PyObject *entry
-        cdef Py_ssize_t bucket
-        if self.buckets == 0:
-            blocks_grow(&self.heads)
-            for bucket in range(FEWEST_HEADS):
-                self.head(bucket)[0] = NULL
-            self.buckets = FEWEST_HEADS
-            self.mask = FEWEST_HEADS - 1
+        cdef uint32_t added
+        if not heads_add(&self.heads, 0):
             return 0
-        if self.buckets == self.heads.room:
-            blocks_grow(&self.heads)
-        if self.buckets > self.mask:
-            self.mask = 2 * self.mask + 1
-        low = self.head(self.buckets & (self.mask >> 1))
-        high = self.head(self.buckets)
+        added = self.heads.number - 1
+        low = self.head(heads_origin(&self.heads, added))
+        high = self.head(added)
         entry = low[0]
         while entry != NULL:
-            if (<Entry>entry).hash & self.mask == self.buckets:
+            if (<Entry>entry).hash & self.heads.mask == added:
                 high[0] = entry
                 high = &(<Entry>entry).next
             else:
@@ -392,11 +391,10 @@ cdef class Table:
             entry = (<Entry>entry).next
         low[0] = NULL
         high[0] = NULL
-        self.buckets += 1
         # Chains are split in order, so what a split will wait for is known well before: first of all the first entry,
         # and when that is there, the next.
-        prefetch(self.head((self.buckets + 2 * SPLITS_AHEAD) & (self.mask >> 1))[0])
-        entry = self.head((self.buckets + SPLITS_AHEAD) & (self.mask >> 1))[0]
+        prefetch(self.head(heads_origin(&self.heads, self.heads.number + 2 * SPLITS_AHEAD))[0])
+        entry = self.head(heads_origin(&self.heads, self.heads.number + SPLITS_AHEAD))[0]
         if entry != NULL:
             prefetch((<Entry>entry).next)
         return 0
@@ -405,7 +403,7 @@ cdef class Table:
         """Parts some of the chains that the entries to come will need parted."""
         cdef int step
         for step in range(STEPS_AT_ONCE):
-            if 3 * <Py_ssize_t>self.buckets > HEADS_FOR_THREE * self.expected:
+            if 3 * <Py_ssize_t>self.heads.number > HEADS_FOR_THREE * self.expected:
                 break
             self.split()
         return 0
@@ -413,19 +411,18 @@ cdef class Table:
     cdef void join(self) noexcept:
         """Joins some of the chains that fewer entries do not need, and gives unused memory back."""
         cdef PyObject **tail
+        cdef uint32_t gone
         cdef int step
         for step in range(STEPS_AT_ONCE):
-            if self.buckets <= 2 * HEADS_FOR_THREE * self.used // 3 or self.buckets <= FEWEST_HEADS:
+            if self.heads.number <= 2 * HEADS_FOR_THREE * self.used // 3 or self.heads.number <= FEWEST_HEADS:
                 break
-            self.buckets -= 1
-            tail = self.head(self.buckets & (self.mask >> 1))
+            gone = heads_drop(&self.heads)
+            tail = self.head(heads_origin(&self.heads, gone))
             while tail[0] != NULL:
                 tail = &(<Entry>tail[0]).next
-            tail[0] = self.head(self.buckets)[0]
-            if self.buckets <= (self.mask >> 1) + 1:
-                self.mask >>= 1
+            tail[0] = self.head(gone)[0]
         blocks_trim(&self.entries, self.used)
-        blocks_trim(&self.heads, self.buckets)
+        heads_trim(&self.heads)
 
     cpdef long long field_deadline(self, Entry entry) noexcept:
         """When the first field of an entry's hash expires; 0 when none does."""
@@ -484,18 +481,18 @@ cdef class Table:
 
     cpdef bint drain(self, Py_ssize_t count) noexcept:
         """Frees up to `count` entries of a table that is no longer in use; True when nothing is left."""
-        self.buckets = 0
+        self.heads.number = 0
         while count > 0 and self.used:
             self.used -= 1
             count -= 1
             _decref(self.place(self.used)[0])
         self.timers_used = min(self.timers_used, self.used)
         if self.used:
-            blocks_trim(&self.heads, self.used)
+            blocks_trim(&self.heads.array, self.used)
             blocks_trim(&self.entries, self.used)
             blocks_trim(&self.timers, self.timers_used)
             return False
-        blocks_free(&self.heads)
+        heads_free(&self.heads)
         blocks_free(&self.entries)
         blocks_free(&self.timers)
         return True
@@ -582,14 +579,15 @@ cdef class Table:
     def _check(self):
         cdef Entry entry
         cdef PyObject *found
-        cdef Py_ssize_t bucket, place
+        cdef uint32_t head
+        cdef Py_ssize_t place
         cdef Py_ssize_t entered = 0
         assert self.used <= self.entries.room
-        assert self.buckets <= self.heads.room
-        for bucket in range(self.buckets):
-            found = self.head(bucket)[0]
+        assert self.heads.number <= self.heads.array.room
+        for head in range(self.heads.number):
+            found = self.head(head)[0]
             while found != NULL:
-                assert self.head_of((<Entry>found).hash) == self.head(bucket)
+                assert self.head_of((<Entry>found).hash) == self.head(head)
                 found = (<Entry>found).next
                 entered += 1
         assert entered == self.used

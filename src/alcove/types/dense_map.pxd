@@ -1,6 +1,8 @@
 from cpython.object cimport PyObject
 from libc.stdint cimport uint32_t
 
+from alcove.types.blocks cimport Blocks, Heads, blocks_at, heads_at, heads_for
+
 # A key and its value in one block: behind this the key's bytes, then the value's, or the pointer to a value that is too
 # large to be copied whenever somebody reads it.
 cdef struct Pair:
@@ -18,48 +20,28 @@ cdef struct Entry:
     uint32_t next
     double score
 
-# An array in blocks of 4096 elements, so that growing it moves nothing; only the first block can be smaller.
-cdef struct Blocks:
-    char **blocks
-    uint32_t number
-    uint32_t width
-    Py_ssize_t room
-
-cdef enum:
-    BLOCK_BITS = 12
-    BLOCK = 1 << BLOCK_BITS
-
-cdef inline void *blocks_at(const Blocks *blocks, Py_ssize_t index) noexcept:
-    return blocks.blocks[index >> BLOCK_BITS] + (index & (BLOCK - 1)) * blocks.width
-
-cdef int blocks_grow(Blocks *blocks) except -1
-cdef void blocks_trim(Blocks *blocks, Py_ssize_t needed) noexcept
-cdef void blocks_free(Blocks *blocks) noexcept
-
 cdef class DenseSet:
-    cdef Blocks entries, heads
+    cdef Blocks entries
+    cdef Heads heads
     cdef Py_ssize_t count
-    cdef uint32_t buckets, mask
     cdef bint has_pairs
     cdef Py_ssize_t object_bytes
 
     cdef inline Entry *entry(self, Py_ssize_t position) noexcept:
         return <Entry *>blocks_at(&self.entries, position)
 
-    cdef inline uint32_t *head(self, uint32_t bucket) noexcept:
-        return <uint32_t *>blocks_at(&self.heads, bucket)
+    cdef inline uint32_t *head(self, uint32_t head) noexcept:
+        return <uint32_t *>heads_at(&self.heads, head)
 
-    # The head of the chain where `hash` belongs: heads not split yet in this round take one bit less.
     cdef inline uint32_t *head_of(self, uint32_t hash) noexcept:
-        cdef uint32_t bucket = hash & self.mask
-        return self.head(bucket if bucket < self.buckets else bucket & (self.mask >> 1))
+        return <uint32_t *>heads_for(&self.heads, hash)
 
     cdef Py_ssize_t lookup(self, bytes key, uint32_t hash) noexcept
     cdef Entry *push(self, uint32_t hash) except NULL
     cdef Entry *push_key(self, bytes key, uint32_t hash) except NULL
     cdef int within(self, Py_ssize_t position) except -1
-    cdef int grow_buckets(self) except -1
-    cdef void shrink(self) noexcept
+    cdef int split(self) except -1
+    cdef void join(self) noexcept
     cdef void release(self, Entry *entry) noexcept
     cdef int copy_into(self, DenseSet twin) except -1
 

@@ -1,10 +1,9 @@
 # cython: boundscheck=False
 """Sets and maps of byte strings whose elements stand at positions 0, 1, 2, ...: the native twin of dense_map.py.
 
-Entries live in one array; a deletion moves the last one into the hole. They are found by linear hashing (Litwin,
-1980): chains through the entries hang from an array of heads, and each insertion beyond the load splits one head,
-so that the table grows and shrinks by single steps. Both arrays are made of blocks. So no insertion, not the one in
-many millions, rehashes a table or moves an array, and there are no tombstones to clean up.
+Entries live in one array; a deletion moves the last one into the hole. They are found by linear hashing, in chains
+through the entries. Entries and heads are arrays of blocks. So no insertion, not the one in many millions, rehashes a
+table or moves an array, and there are no tombstones to clean up.
 An entry keeps 32 bits of its key's hash, so that walking a chain and splitting it touch no key that is not equal.
 Hashes are Python's own, keyed anew in each process.
 
@@ -14,11 +13,24 @@ block for a key with its value: two objects would be three times as large as sho
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.list cimport PyList_New, PyList_SET_ITEM
-from cpython.mem cimport PyMem_Free, PyMem_Malloc, PyMem_RawCalloc, PyMem_RawFree, PyMem_RawMalloc, PyMem_RawRealloc
+from cpython.mem cimport PyMem_Free, PyMem_Malloc
 from cpython.object cimport PyObject, PyObject_Hash
 from cpython.ref cimport Py_INCREF
 from libc.stdint cimport uint32_t
 from libc.string cimport memcmp, memcpy
+
+from alcove.types.blocks cimport (
+    FEWEST_HEADS,
+    blocks_copy,
+    blocks_free,
+    blocks_grow,
+    blocks_trim,
+    heads_add,
+    heads_drop,
+    heads_free,
+    heads_origin,
+    heads_trim,
+)
 
 cdef extern from "Python.h":
     void _incref "Py_INCREF"(PyObject *) noexcept
@@ -35,8 +47,6 @@ cdef extern from *:
     void _prefetch "alcove_prefetch"(const void *) noexcept
 
 cdef enum:
-    # The number of heads that a table begins with, and the least that an array grows by.
-    SMALLEST = 8
     # How many splits lie between asking for a chain's memory and using it.
     SPLITS_AHEAD = 8
     # A value of more bytes than these is kept as the object that it is.
@@ -44,6 +54,8 @@ cdef enum:
 
 # The end of a chain; positions stay below it, which is also Redis's own limit of elements.
 cdef uint32_t NONE = 0xFFFFFFFF
+# The byte of which it is made.
+cdef int NO_HEAD = 0xFF
 # The size of a value that is an object.
 cdef uint32_t OBJECT = 0xFFFFFFFF
 cdef Py_ssize_t LARGEST_KEY = 0xFFFFFF00
@@ -154,80 +166,10 @@ cdef inline void _free_pair(Pair *pair) noexcept:
     PyMem_Free(pair)
 
 
-cdef int _resize_first(Blocks *blocks, Py_ssize_t elements) except -1:
-    cdef char *block
-    if blocks.blocks == NULL:
-        blocks.blocks = <char **>PyMem_RawCalloc(1, sizeof(char *))
-        if blocks.blocks == NULL:
-            raise MemoryError()
-        blocks.number = 1
-    block = <char *>PyMem_RawRealloc(blocks.blocks[0], elements * blocks.width)
-    if block == NULL:
-        raise MemoryError()
-    blocks.blocks[0] = block
-    blocks.room = elements
-    return 0
-
-
-cdef int _add_block(Blocks *blocks) except -1:
-    cdef char **directory
-    cdef char *block
-    if blocks.number & (blocks.number - 1) == 0:
-        directory = <char **>PyMem_RawRealloc(blocks.blocks, 2 * blocks.number * sizeof(char *))
-        if directory == NULL:
-            raise MemoryError()
-        blocks.blocks = directory
-    block = <char *>PyMem_RawMalloc(BLOCK * blocks.width)
-    if block == NULL:
-        raise MemoryError()
-    blocks.blocks[blocks.number] = block
-    blocks.number += 1
-    blocks.room += BLOCK
-    return 0
-
-
-cdef int blocks_grow(Blocks *blocks) except -1:
-    """Makes room for at least one element more."""
-    if blocks.room < BLOCK:
-        return _resize_first(blocks, min(blocks.room + (blocks.room >> 1) + SMALLEST, <Py_ssize_t>BLOCK))
-    return _add_block(blocks)
-
-
-cdef void blocks_trim(Blocks *blocks, Py_ssize_t needed) noexcept:
-    """Gives back what lies well behind `needed` elements; a little is kept, for those that may soon come again."""
-    cdef char *block
-    while blocks.number > 1 and blocks.room - BLOCK - BLOCK // 2 >= needed:
-        blocks.number -= 1
-        blocks.room -= BLOCK
-        PyMem_RawFree(blocks.blocks[blocks.number])
-    if blocks.number == 1 and blocks.room > 4 * needed + SMALLEST:
-        block = <char *>PyMem_RawRealloc(blocks.blocks[0], (2 * needed + SMALLEST) * blocks.width)
-        if block != NULL:
-            blocks.blocks[0] = block
-            blocks.room = 2 * needed + SMALLEST
-
-
-cdef void blocks_free(Blocks *blocks) noexcept:
-    cdef uint32_t index
-    for index in range(blocks.number):
-        PyMem_RawFree(blocks.blocks[index])
-    PyMem_RawFree(blocks.blocks)
-    blocks.blocks = NULL
-    blocks.number = 0
-    blocks.room = 0
-
-
-cdef int _copy(Blocks *to, const Blocks *source, Py_ssize_t elements) except -1:
-    """Fills the empty `to` with the first `elements` of `source`."""
-    cdef uint32_t index
-    cdef Py_ssize_t copied = 0
-    _resize_first(to, min(elements, <Py_ssize_t>BLOCK))
-    while to.room < elements:
-        _add_block(to)
-    for index in range(to.number):
-        memcpy(to.blocks[index], source.blocks[index], min(elements - copied, <Py_ssize_t>BLOCK) * to.width)
-        copied += BLOCK
-    return 0
+cdef inline void _fill(list found, Py_ssize_t place, bytes value) noexcept:
+    """Puts a value into an empty slot of a new list."""
+    Py_INCREF(value)
+    PyList_SET_ITEM(found, place, value)
 
 
 cdef class DenseSet:
@@ -235,7 +177,7 @@ cdef class DenseSet:
 
     def __cinit__(self):
         self.entries.width = sizeof(Entry) - sizeof(double)
-        self.heads.width = sizeof(uint32_t)
+        self.heads.array.width = sizeof(uint32_t)
 
     def __dealloc__(self):
         self.drain(self.count)
@@ -249,7 +191,7 @@ cdef class DenseSet:
     cdef Py_ssize_t lookup(self, bytes key, uint32_t hash) noexcept:
         cdef uint32_t position
         cdef Entry *entry
-        if self.buckets == 0:
+        if self.heads.number == 0:
             return -1
         position = self.head_of(hash)[0]
         while position != NONE:
@@ -269,8 +211,8 @@ cdef class DenseSet:
             raise OverflowError("too many elements")
         if self.count == self.entries.room:
             blocks_grow(&self.entries)
-        if self.count >= self.buckets:
-            self.grow_buckets()
+        if self.count >= self.heads.number:
+            self.split()
         head = self.head_of(hash)
         entry = self.entry(self.count)
         entry.hash = hash
@@ -287,29 +229,21 @@ cdef class DenseSet:
         self.object_bytes += _weight(entry.key.object)
         return entry
 
-    cdef int grow_buckets(self) except -1:
-        """Splits one chain in two by the next bit of the hashes."""
-        cdef uint32_t position, bucket
+    cdef int split(self) except -1:
+        """Parts one chain in two by the next bit of the hashes."""
+        cdef uint32_t position, added
         cdef uint32_t *low
         cdef uint32_t *high
         cdef Entry *entry
-        if self.buckets == 0:
-            blocks_grow(&self.heads)
-            for bucket in range(<uint32_t>SMALLEST):
-                self.head(bucket)[0] = NONE
-            self.buckets = SMALLEST
-            self.mask = SMALLEST - 1
+        if not heads_add(&self.heads, NO_HEAD):
             return 0
-        if self.buckets == self.heads.room:
-            blocks_grow(&self.heads)
-        if self.buckets > self.mask:
-            self.mask = 2 * self.mask + 1
-        low = self.head(self.buckets & (self.mask >> 1))
-        high = self.head(self.buckets)
+        added = self.heads.number - 1
+        low = self.head(heads_origin(&self.heads, added))
+        high = self.head(added)
         position = low[0]
         while position != NONE:
             entry = self.entry(position)
-            if entry.hash & self.mask == self.buckets:
+            if entry.hash & self.heads.mask == added:
                 high[0] = position
                 high = &entry.next
             else:
@@ -318,26 +252,24 @@ cdef class DenseSet:
             position = entry.next
         low[0] = NONE
         high[0] = NONE
-        self.buckets += 1
         # Chains are split in order, so what a split will wait for is known well before.
-        position = self.head((self.buckets + SPLITS_AHEAD) & (self.mask >> 1))[0]
+        position = self.head(heads_origin(&self.heads, self.heads.number + SPLITS_AHEAD))[0]
         if position != NONE:
             _prefetch(self.entry(position))
         return 0
 
-    cdef void shrink(self) noexcept:
+    cdef void join(self) noexcept:
         """Joins the chains that a smaller set does not need, and gives unused memory back."""
+        cdef uint32_t gone
         cdef uint32_t *tail
-        while self.buckets > 2 * self.count and self.buckets > SMALLEST:
-            self.buckets -= 1
-            tail = self.head(self.buckets & (self.mask >> 1))
+        while self.heads.number > 2 * self.count and self.heads.number > FEWEST_HEADS:
+            gone = heads_drop(&self.heads)
+            tail = self.head(heads_origin(&self.heads, gone))
             while tail[0] != NONE:
                 tail = &self.entry(tail[0]).next
-            tail[0] = self.head(self.buckets)[0]
-            if self.buckets <= (self.mask >> 1) + 1:
-                self.mask >>= 1
+            tail[0] = self.head(gone)[0]
         blocks_trim(&self.entries, self.count)
-        blocks_trim(&self.heads, self.buckets)
+        heads_trim(&self.heads)
 
     cdef void release(self, Entry *entry) noexcept:
         """Lets go of an entry's objects."""
@@ -353,8 +285,8 @@ cdef class DenseSet:
         cdef Entry *entry
         if self.count == 0:
             return 0
-        _copy(&twin.entries, &self.entries, self.count)
-        _copy(&twin.heads, &self.heads, self.buckets)
+        blocks_copy(&twin.entries, &self.entries, self.count)
+        blocks_copy(&twin.heads.array, &self.heads.array, self.heads.number)
         for position in range(self.count):
             entry = twin.entry(position)
             if self.has_pairs:
@@ -363,8 +295,8 @@ cdef class DenseSet:
                 _incref(entry.key.object)
             # Should memory end here, the twin lets go of as many as it has.
             twin.count = position + 1
-        twin.buckets = self.buckets
-        twin.mask = self.mask
+        twin.heads.number = self.heads.number
+        twin.heads.mask = self.heads.mask
         twin.object_bytes = self.object_bytes
         return 0
 
@@ -423,26 +355,23 @@ cdef class DenseSet:
             memcpy(self.entry(position), self.entry(last), self.entries.width)
         self.count -= 1
         self.release(&gone)
-        self.shrink()
+        self.join()
 
     cpdef list keys(self):
         """All keys, by position."""
         cdef list found = PyList_New(self.count)
         cdef Py_ssize_t position
         for position in range(self.count):
-            key = <bytes>self.entry(position).key.object
-            Py_INCREF(key)
-            PyList_SET_ITEM(found, position, key)
+            _fill(found, position, <bytes>self.entry(position).key.object)
         return found
 
     cpdef Py_ssize_t footprint(self) noexcept:
         """Bytes of memory with all keys and values, this object's own included."""
-        return 112 + self.entries.room * self.entries.width + self.heads.room * self.heads.width + self.object_bytes
+        return 112 + self.entries.room * self.entries.width + self.heads.array.room * self.heads.array.width + self.object_bytes
 
     cpdef bint drain(self, Py_ssize_t number) noexcept:
         """Frees up to `number` entries; True when nothing is left. From then on nothing can be found or added."""
-        blocks_free(&self.heads)
-        self.buckets = 0
+        heads_free(&self.heads)
         while number > 0 and self.count > 0:
             self.count -= 1
             number -= 1
@@ -460,17 +389,17 @@ cdef class DenseSet:
 
     def _check(self):
         """Asserts that every entry is found by its key and nothing else hangs in the chains."""
-        cdef uint32_t bucket, position
+        cdef uint32_t head, position
         cdef Py_ssize_t linked = 0, weight = 0
         cdef Entry *entry
         assert self.count <= self.entries.room
-        assert self.count <= self.buckets <= self.heads.room
-        for bucket in range(self.buckets):
-            position = self.head(bucket)[0]
+        assert self.count <= self.heads.number <= self.heads.array.room
+        for head in range(self.heads.number):
+            position = self.head(head)[0]
             while position != NONE:
                 assert position < self.count
                 entry = self.entry(position)
-                assert self.head_of(entry.hash) == self.head(bucket)
+                assert self.head_of(entry.hash) == self.head(head)
                 key = self.key_at(position)
                 assert entry.hash == _hash(key)
                 assert self.lookup(key, entry.hash) == position
@@ -572,12 +501,6 @@ cdef class ByteMap(DenseSet):
             _fill(found, 2 * position, _key_of(pair))
             _fill(found, 2 * position + 1, _value_of(pair))
         return found
-
-
-cdef inline void _fill(list found, Py_ssize_t place, bytes value) noexcept:
-    """Puts a value into an empty slot of a new list."""
-    Py_INCREF(value)
-    PyList_SET_ITEM(found, place, value)
 
 
 cdef class ScoreMap(DenseSet):

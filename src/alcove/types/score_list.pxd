@@ -24,6 +24,7 @@ cdef class ScoreList:
     cpdef ScoreList copy(self)
     cpdef Py_ssize_t footprint(self) noexcept
 
+    cdef list elements(self, int start, int stop, bint with_scores)
     cdef unsigned char *scores(self) noexcept
     cdef unsigned char *sizes(self) noexcept
     cdef unsigned int size_at(self, int place) noexcept

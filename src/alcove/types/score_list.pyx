@@ -276,31 +276,25 @@ cdef class ScoreList:
 
     cpdef list members(self, int start, int stop):
         """The members at these places, in order."""
-        cdef const char *at = <const char *>self.block + self.bytes_between(0, start)
-        cdef list found = PyList_New(max(stop - start, 0))
-        cdef unsigned int size
-        cdef bytes member
-        cdef int place
-        for place in range(start, stop):
-            size = self.size_at(place)
-            member = PyBytes_FromStringAndSize(at, size)
-            Py_INCREF(member)
-            PyList_SET_ITEM(found, place - start, member)
-            at += size
-        return found
+        return self.elements(start, stop, False)
 
     cpdef list pairs(self, int start, int stop):
         """The members at these places with their scores, in order."""
+        return self.elements(start, stop, True)
+
+    cdef list elements(self, int start, int stop, bint with_scores):
         cdef const char *at = <const char *>self.block + self.bytes_between(0, start)
         cdef list found = PyList_New(max(stop - start, 0))
         cdef unsigned int size
-        cdef tuple pair
+        cdef object element
         cdef int place
         for place in range(start, stop):
             size = self.size_at(place)
-            pair = (PyBytes_FromStringAndSize(at, size), self.score_at(place))
-            Py_INCREF(pair)
-            PyList_SET_ITEM(found, place - start, pair)
+            element = PyBytes_FromStringAndSize(at, size)
+            if with_scores:
+                element = (element, self.score_at(place))
+            Py_INCREF(element)
+            PyList_SET_ITEM(found, place - start, element)
             at += size
         return found
 
