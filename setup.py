@@ -99,6 +99,7 @@ COMPILED = [
     "alcove.types.limits",
     "alcove.types.list",
     "alcove.types.listpack",
+    "alcove.types.listpack_entry",
     "alcove.types.score_list",
     "alcove.types.score_tree",
     "alcove.types.set",

@@ -131,6 +131,13 @@ def test_files_say_what_lives_in_them_and_stay_readable(path: Path) -> None:
             assert length <= LONGEST_FUNCTION, f"{name_of(path)}: {node.name} has {length} lines"
 
 
+@pytest.mark.parametrize("path", NATIVE, ids=name_of)
+def test_native_files_say_what_lives_in_them_and_stay_readable(path: Path) -> None:
+    text = path.read_text()
+    assert re.match(r'(# cython: .*\n)*"""\w', text), f"{name_of(path)} does not say what lives in it"
+    assert len(text.splitlines()) <= LONGEST_MODULE, f"{name_of(path)} has grown two minds"
+
+
 def test_no_module_is_unreferenced() -> None:
     """Every module is imported by another, is a command family, or is an entrance."""
     entrances = {"alcove", "alcove.__main__", "alcove.asyncio", "alcove.cli", "alcove.patterns"}

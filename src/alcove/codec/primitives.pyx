@@ -11,7 +11,7 @@ from libc.string cimport memcpy, memmove
 from alcove.codec.crc64 cimport crc64_of
 from alcove.codec.lzf cimport compress_into, decompressed
 from alcove.numeric import strtod
-from alcove.types.listpack cimport decimal
+from alcove.types.listpack_entry cimport decimal
 
 CHUNK = 1 << 18
 LONGEST_AT_ONCE = 1 << 20

@@ -6,7 +6,7 @@ from cpython.mem cimport PyMem_RawFree, PyMem_RawMalloc, PyMem_RawRealloc
 from libc.stdint cimport int64_t, uint32_t, uint64_t
 from libc.string cimport memcpy, memmove
 
-from alcove.types.listpack cimport decimal
+from alcove.types.listpack_entry cimport decimal
 
 cdef enum:
     # The header of the serialised form: u32 width, u32 number of elements.

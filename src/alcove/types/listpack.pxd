@@ -13,8 +13,6 @@ cdef struct Pack:
     uint32_t finger_index
     uint32_t finger_at
 
-cdef bytes decimal(int64_t number)
-
 cdef int pack_reserve(Pack *pack, uint32_t size) except -1
 cdef void pack_clear(Pack *pack) noexcept
 cdef int pack_trim(Pack *pack) except -1
