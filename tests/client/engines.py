@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from operator import attrgetter
 from typing import Any
@@ -15,18 +14,8 @@ from alcove.engine.session import SUBSCRIBER, Session
 from alcove.errors import CommandError
 from alcove.values import NO_REPLY, OK, Push, Status
 
-# How long anything may take before a test fails; nothing waits so long unless it is broken.
-PATIENCE_SECONDS = 30
 FACTS = {"since": "1.0.0", "complexity": "O(1)"}
 REPLACED = {"subscribe", "unsubscribe", "publish", "monitor", "client|tracking"}
-
-
-def eventually(condition: Callable[[], object]) -> None:
-    """Waits until something is so."""
-    end = time.monotonic() + PATIENCE_SECONDS
-    while not condition():
-        assert time.monotonic() < end, "it has not come about"
-        time.sleep(0.002)
 
 
 def is_waiting(engine: Engine) -> bool:

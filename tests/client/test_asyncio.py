@@ -18,7 +18,8 @@ import alcove
 import alcove.asyncio
 from alcove.client.aio_clients import COMMANDS_IN_A_ROW
 from alcove.client.link import AsyncLink
-from tests.client.engines import PATIENCE_SECONDS, eventually, is_waiting, pushing_engine
+from tests.client.engines import is_waiting, pushing_engine
+from tests.waiting import PATIENCE_S, eventually
 
 NO_RETRY = Retry(NoBackoff(), 0)
 Test = Callable[[alcove.asyncio.Redis], Awaitable[None]]
@@ -30,7 +31,7 @@ def run(request: pytest.FixtureRequest) -> Callable[[Test], None]:
 
     async def main(test: Test) -> None:
         async with alcove.asyncio.open(engine=pushing_engine(), protocol=request.param) as client:
-            async with asyncio.timeout(PATIENCE_SECONDS):
+            async with asyncio.timeout(PATIENCE_S):
                 await test(client)
 
     return lambda test: asyncio.run(main(test))
@@ -334,11 +335,11 @@ def test_subscribing(run: Callable[[Test], None]) -> None:
             assert (await listener.get_message(timeout=1))["type"] == "subscribe"
             assert await listener.get_message(timeout=0.01) is None
             other = alcove.open(engine=client)
-            waiting = asyncio.create_task(listener.get_message(timeout=PATIENCE_SECONDS))
+            waiting = asyncio.create_task(listener.get_message(timeout=PATIENCE_S))
             await asyncio.sleep(0.01)
             threading.Thread(target=other.publish, args=("news", "extra")).start()
             assert (await waiting)["data"] == b"extra"
-            waiting = asyncio.create_task(listener.get_message(timeout=PATIENCE_SECONDS))
+            waiting = asyncio.create_task(listener.get_message(timeout=PATIENCE_S))
             await asyncio.sleep(0.01)
             waiting.cancel()
             with pytest.raises(asyncio.CancelledError):

@@ -14,9 +14,9 @@ from redis.cache import CacheConfig
 import alcove
 import alcove.asyncio
 from alcove.engine.engine import Engine
-from tests.client.engines import eventually
 from tests.conftest import LEGS, TestClock
 from tests.memory_socket import MemoryConnection
+from tests.waiting import eventually
 
 
 @pytest.fixture(params=LEGS)

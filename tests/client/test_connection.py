@@ -21,9 +21,10 @@ from alcove.client.link import SyncLink
 from alcove.engine.engine import Engine
 from alcove.values import Push, Status
 from tests.client.compare import exact
-from tests.client.engines import PATIENCE_SECONDS, declare_inside, eventually, is_waiting, pushing_engine
+from tests.client.engines import declare_inside, is_waiting, pushing_engine
 from tests.conftest import TestClock
 from tests.memory_socket import MemoryConnection
+from tests.waiting import PATIENCE_S, eventually
 
 NO_RETRY = Retry(NoBackoff(), 0)
 
@@ -68,7 +69,7 @@ def test_a_blocked_thread_is_woken_and_others_go_on(client: alcove.Redis, thread
     assert client.set("a", 1)
     assert client.client_list(_type="normal")
     client.rpush("p", "x", "y")
-    assert waiting.result(PATIENCE_SECONDS) in ([b"p", b"x"], (b"p", b"x"))
+    assert waiting.result(PATIENCE_S) in ([b"p", b"x"], (b"p", b"x"))
     assert client.lrange("p", 0, -1) == [b"y"]
 
 
@@ -81,7 +82,7 @@ def test_waiting_in_vain(thread: ThreadPoolExecutor, protocol: int) -> None:
     clock.advance(4.999)
     assert is_waiting(client.engine)
     clock.advance(0.001)
-    assert waiting.result(PATIENCE_SECONDS) is None
+    assert waiting.result(PATIENCE_S) is None
 
 
 @pytest.mark.parametrize("error", [False, True])
@@ -92,9 +93,9 @@ def test_client_unblock(client: alcove.Redis, thread: ThreadPoolExecutor, error:
     assert client.client_unblock(int(blocked), error=error)
     if error:
         with pytest.raises(redis.ResponseError, match="UNBLOCKED client unblocked via CLIENT UNBLOCK"):
-            waiting.result(PATIENCE_SECONDS)
+            waiting.result(PATIENCE_S)
     else:
-        assert waiting.result(PATIENCE_SECONDS) is None
+        assert waiting.result(PATIENCE_S) is None
 
 
 def test_many_wait_first_come_first_served(client: alcove.Redis, thread: ThreadPoolExecutor) -> None:
@@ -103,7 +104,7 @@ def test_many_wait_first_come_first_served(client: alcove.Redis, thread: ThreadP
         results.append(thread.submit(client.blpop, "q", 0))
         eventually(lambda number=number: len(client.engine.space.databases[0].waiting.get(b"q", ())) == number + 1)
     client.rpush("q", *range(5))
-    assert [result.result(PATIENCE_SECONDS)[1] for result in results] == [b"0", b"1", b"2", b"3", b"4"]
+    assert [result.result(PATIENCE_S)[1] for result in results] == [b"0", b"1", b"2", b"3", b"4"]
 
 
 def test_commands_behind_one_that_waits(client: alcove.Redis, connection: EngineConnection) -> None:
@@ -132,7 +133,7 @@ def test_a_pipeline_that_waits(client: alcove.Redis, thread: ThreadPoolExecutor)
     waiting = thread.submit(pipeline.execute)
     eventually(lambda: is_waiting(client.engine))
     client.rpush("q", "x")
-    first, popped, last = waiting.result(PATIENCE_SECONDS)
+    first, popped, last = waiting.result(PATIENCE_S)
     assert (first, list(popped), last) == (True, [b"q", b"x"], b"1")
 
 
@@ -172,7 +173,7 @@ def test_a_read_with_a_timeout_of_its_own_can_be_repeated(client: alcove.Redis, 
             connection.read_response(timeout=0, disconnect_on_error=False)
     assert not connection.can_read(timeout=0.01)
     client.rpush("q", "x")
-    assert connection.can_read(timeout=PATIENCE_SECONDS)
+    assert connection.can_read(timeout=PATIENCE_S)
     assert connection.read_response(timeout=0) == [b"q", b"x"]
 
 
@@ -205,7 +206,7 @@ def test_a_connection_killed_while_it_waits(client: alcove.Redis, thread: Thread
     eventually(lambda: is_waiting(client.engine))
     client.client_kill_filter(_type="normal", skipme=True)
     with pytest.raises(redis.ConnectionError, match=r"Connection closed by server\."):
-        waiting.result(PATIENCE_SECONDS)
+        waiting.result(PATIENCE_S)
     client.rpush("q", "x")
     assert client.llen("q") == 1
 
@@ -215,7 +216,7 @@ def test_the_engine_closed_while_a_connection_waits(client: alcove.Redis, thread
     eventually(lambda: is_waiting(client.engine))
     client.engine.close("closed for a test")
     with pytest.raises(redis.ConnectionError, match="closed for a test"):
-        waiting.result(PATIENCE_SECONDS)
+        waiting.result(PATIENCE_S)
 
 
 def test_disconnecting_in_another_thread(client: alcove.Redis, thread: ThreadPoolExecutor) -> None:
@@ -225,7 +226,7 @@ def test_disconnecting_in_another_thread(client: alcove.Redis, thread: ThreadPoo
     eventually(lambda: is_waiting(client.engine))
     connection.disconnect()
     with pytest.raises(redis.ConnectionError, match=r"Connection closed by server\."):
-        reading.result(PATIENCE_SECONDS)
+        reading.result(PATIENCE_S)
     assert not is_waiting(client.engine)
 
 
@@ -327,7 +328,7 @@ def test_a_subscriber_in_a_thread(client: alcove.Redis) -> None:
     client.publish("news", "extra")
     eventually(lambda: heard)
     worker.stop()
-    worker.join(PATIENCE_SECONDS)
+    worker.join(PATIENCE_S)
     assert heard == [b"extra"]
 
 

@@ -17,7 +17,7 @@ import redis
 import alcove
 from alcove.client.housekeeping import Housekeeper, keep_house
 from alcove.engine.engine import Engine
-from tests.client.engines import PATIENCE_SECONDS, eventually
+from tests.waiting import PATIENCE_S, eventually
 
 
 def housekeepers() -> set[threading.Thread]:
@@ -140,7 +140,7 @@ def test_it_ends_with_its_engine() -> None:
     del engine
     gc.collect()
     assert gone() is None
-    thread.join(PATIENCE_SECONDS)
+    thread.join(PATIENCE_S)
     assert not thread.is_alive()
 
 
@@ -152,7 +152,7 @@ def test_it_ends_when_its_engine_is_closed() -> None:
     engine.close()
     keeper.wake()
     assert keeper._thread is not None
-    keeper._thread.join(PATIENCE_SECONDS)
+    keeper._thread.join(PATIENCE_S)
     assert not keeper._thread.is_alive()
 
 
@@ -191,9 +191,9 @@ def in_child(function: Callable[[], Any]) -> Any:
 
     process = context.Process(target=run)
     process.start()
-    assert ours.poll(PATIENCE_SECONDS)
+    assert ours.poll(PATIENCE_S)
     answer = ours.recv()
-    process.join(PATIENCE_SECONDS)
+    process.join(PATIENCE_S)
     return answer
 
 

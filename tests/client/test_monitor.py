@@ -11,8 +11,8 @@ import redis
 import alcove
 import alcove.asyncio
 from alcove.engine.monitors import MOST_UNREAD_BYTES
-from tests.client.engines import PATIENCE_SECONDS, eventually
 from tests.server.wire import Client
+from tests.waiting import PATIENCE_S, eventually
 
 
 def commands(monitor: Any, count: int) -> list[str]:
@@ -42,7 +42,7 @@ def test_listening_from_another_thread() -> None:
 
 def test_an_asynchronous_monitor() -> None:
     async def main() -> None:
-        async with alcove.asyncio.open() as client, asyncio.timeout(PATIENCE_SECONDS):
+        async with alcove.asyncio.open() as client, asyncio.timeout(PATIENCE_S):
             async with client.monitor() as monitor:
                 seen = []
                 await client.set("a", "1")

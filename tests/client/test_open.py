@@ -21,7 +21,7 @@ import alcove
 import alcove.asyncio
 from alcove.engine.clock import ManualClock
 from alcove.engine.engine import Engine
-from tests.client.engines import eventually
+from tests.waiting import eventually
 
 
 def test_each_is_new_and_a_redis_client() -> None:

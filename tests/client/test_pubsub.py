@@ -13,7 +13,7 @@ from redis import exceptions
 import alcove
 import alcove.asyncio
 from alcove.engine.clock import ManualClock
-from tests.client.engines import PATIENCE_SECONDS, eventually
+from tests.waiting import PATIENCE_S, eventually
 
 KB = 1024
 
@@ -51,11 +51,11 @@ def message(kind: str, pattern: Any, channel: Any, data: Any) -> dict[str, Any]:
 def test_a_message_and_what_came_before_it(client: alcove.Redis) -> None:
     with client.pubsub() as listener:
         listener.subscribe("a")
-        assert listener.get_message(timeout=PATIENCE_SECONDS) == message("subscribe", None, seen(client, "a"), 1)
+        assert listener.get_message(timeout=PATIENCE_S) == message("subscribe", None, seen(client, "a"), 1)
         assert listener.get_message() is None
         assert client.publish("a", "hello") == 1
         expected = message("message", None, seen(client, "a"), seen(client, "hello"))
-        assert listener.get_message(timeout=PATIENCE_SECONDS) == expected
+        assert listener.get_message(timeout=PATIENCE_S) == expected
         assert listener.get_message() is None
 
 
@@ -63,12 +63,12 @@ def test_patterns_and_shard_channels(client: alcove.Redis) -> None:
     with client.pubsub(ignore_subscribe_messages=True) as listener:
         listener.psubscribe("n*")
         listener.ssubscribe("news")
-        assert listener.get_message(timeout=PATIENCE_SECONDS) is None
-        assert listener.get_message(timeout=PATIENCE_SECONDS) is None
+        assert listener.get_message(timeout=PATIENCE_S) is None
+        assert listener.get_message(timeout=PATIENCE_S) is None
         client.publish("news", "plain")
         client.spublish("news", "sharded")
         news = seen(client, "news")
-        first, second = (listener.get_message(timeout=PATIENCE_SECONDS) for _ in range(2))
+        first, second = (listener.get_message(timeout=PATIENCE_S) for _ in range(2))
         assert first == message("pmessage", seen(client, "n*"), news, seen(client, "plain"))
         assert second == message("smessage", None, news, seen(client, "sharded"))
 
@@ -79,7 +79,7 @@ def test_get_message_waits_for_what_another_thread_publishes(client: alcove.Redi
         assert listener.get_message() is None
         timer = threading.Timer(0.05, client.publish, ("a", "late"))
         timer.start()
-        got = listener.get_message(timeout=PATIENCE_SECONDS)
+        got = listener.get_message(timeout=PATIENCE_S)
         timer.join()
     assert got is not None
     assert got["data"] == seen(client, "late")
@@ -126,7 +126,7 @@ def test_a_ping_is_answered_between_messages(protocol: int) -> None:
         listener.subscribe("a")
         assert listener.get_message() is None
         listener.ping("here")
-        got = listener.get_message(timeout=PATIENCE_SECONDS)
+        got = listener.get_message(timeout=PATIENCE_S)
         assert got is not None
         assert (got["type"], got["data"]) == ("pong", b"here")
 
@@ -152,7 +152,7 @@ def test_run_in_thread_until_it_is_stopped(client: alcove.Redis) -> None:
         client.publish("a", number)
     eventually(lambda: len(got) == 100)
     worker.stop()
-    worker.join(PATIENCE_SECONDS)
+    worker.join(PATIENCE_S)
     assert not worker.is_alive()
     assert got == [seen(client, str(number)) for number in range(100)]
     assert client.publish("a", "m") == 0
@@ -172,7 +172,7 @@ def test_run_in_thread_hands_errors_to_the_handler(client: alcove.Redis) -> None
     listener.subscribe(a=fail)
     worker = listener.run_in_thread(sleep_time=0.01, exception_handler=note)
     client.publish("a", "m")
-    worker.join(PATIENCE_SECONDS)
+    worker.join(PATIENCE_S)
     assert not worker.is_alive()
     assert [str(error) for error in errors] == ["of a handler"]
 
@@ -185,7 +185,7 @@ def test_threads_that_publish_and_threads_that_listen(client: alcove.Redis) -> N
 
     def listen(listener: Any, into: list[tuple[int, int]]) -> None:
         while len(into) < count * publishers:
-            each = listener.get_message(timeout=PATIENCE_SECONDS)
+            each = listener.get_message(timeout=PATIENCE_S)
             if each is not None:
                 who, number = each["data"].split() if isinstance(each["data"], str) else each["data"].decode().split()
                 into.append((int(who), int(number)))
@@ -203,7 +203,7 @@ def test_threads_that_publish_and_threads_that_listen(client: alcove.Redis) -> N
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(PATIENCE_SECONDS)
+        thread.join(PATIENCE_S)
     for listener, received in zip(listeners, got, strict=True):
         listener.close()
         for who in range(publishers):
@@ -226,7 +226,7 @@ def test_who_is_killed_subscribes_again(client: alcove.Redis) -> None:
         assert client.publish("a", "1") + client.publish("bb", "2") + client.spublish("c", "3") == 3
         data: list[Any] = []
         while len(data) < 3:
-            got = listener.get_message(timeout=PATIENCE_SECONDS)
+            got = listener.get_message(timeout=PATIENCE_S)
             if got is not None:
                 data.append(got["data"])
         assert data == [seen(client, number) for number in "123"]
@@ -258,7 +258,7 @@ def test_who_does_not_read_is_cut_off(protocol: int) -> None:
         while not link.closed:
             assert link.unread_bytes < 100 * KB
             assert client.publish("a", b"x" * KB) == 2
-            assert keen.get_message(timeout=PATIENCE_SECONDS) is not None
+            assert keen.get_message(timeout=PATIENCE_S) is not None
             taken += 1
         assert 80 < taken < 101
         assert client.pubsub_numsub("a")[0][1] == 1
@@ -317,7 +317,7 @@ def run(protocol: int, decode: bool) -> Callable[[Test], None]:
 
     async def main(test: Test) -> None:
         async with alcove.asyncio.open(protocol=protocol, decode_responses=decode) as client:
-            async with asyncio.timeout(PATIENCE_SECONDS):
+            async with asyncio.timeout(PATIENCE_S):
                 await test(client)
 
     return lambda test: asyncio.run(main(test))
@@ -328,11 +328,11 @@ def test_asynchronous_messages(run: Callable[[Test], None]) -> None:
         async with aio.pubsub() as listener:
             await listener.subscribe("a")
             await listener.psubscribe("a*")
-            got = [await listener.get_message(timeout=PATIENCE_SECONDS) for _ in range(2)]
+            got = [await listener.get_message(timeout=PATIENCE_S) for _ in range(2)]
             assert [(each["type"], each["data"]) for each in got if each] == [("subscribe", 1), ("psubscribe", 2)]
             assert await listener.get_message() is None
             assert await aio.publish("a", "hello") == 2
-            first, second = [await listener.get_message(timeout=PATIENCE_SECONDS) for _ in range(2)]
+            first, second = [await listener.get_message(timeout=PATIENCE_S) for _ in range(2)]
             a, hello = seen(aio, "a"), seen(aio, "hello")
             assert first == message("message", None, a, hello)
             assert second == message("pmessage", seen(aio, "a*"), a, hello)
@@ -347,7 +347,7 @@ def test_asynchronous_shard_channels(run: Callable[[Test], None]) -> None:
             assert await aio.execute_command("SPUBLISH", "a", "m") == 1
             got = None
             while got is None:
-                got = await listener.get_message(timeout=PATIENCE_SECONDS)
+                got = await listener.get_message(timeout=PATIENCE_S)
             assert got == message("smessage", None, seen(aio, "a"), seen(aio, "m"))
 
     run(test)
@@ -358,7 +358,7 @@ def test_get_message_awaits_what_another_task_publishes(run: Callable[[Test], No
         async with aio.pubsub(ignore_subscribe_messages=True) as listener:
             await listener.subscribe("a")
             await listener.get_message()
-            waiting = asyncio.create_task(listener.get_message(timeout=PATIENCE_SECONDS))
+            waiting = asyncio.create_task(listener.get_message(timeout=PATIENCE_S))
             await asyncio.sleep(0)
             await aio.publish("a", "late")
             got = await waiting
@@ -404,7 +404,7 @@ def test_asynchronous_run(run: Callable[[Test], None]) -> None:
             running = asyncio.create_task(listener.run(poll_timeout=0.01))
             await aio.publish("a", "1")
             await aio.publish("a", "2")
-            await asyncio.wait_for(enough.wait(), PATIENCE_SECONDS)
+            await asyncio.wait_for(enough.wait(), PATIENCE_S)
             running.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await running
@@ -422,7 +422,7 @@ def test_a_thread_publishes_to_a_task(run: Callable[[Test], None]) -> None:
                 await asyncio.to_thread(lambda: [client.publish("a", number) for number in range(200)])
                 data = []
                 while len(data) < 200:
-                    got = await listener.get_message(timeout=PATIENCE_SECONDS)
+                    got = await listener.get_message(timeout=PATIENCE_S)
                     if got is not None:
                         data.append(got["data"])
         assert data == [seen(aio, str(number)) for number in range(200)]
@@ -441,7 +441,7 @@ def test_who_is_killed_subscribes_again_asynchronously(run: Callable[[Test], Non
             await aio.publish("a", "m")
             got = None
             while got is None:
-                got = await listener.get_message(timeout=PATIENCE_SECONDS)
+                got = await listener.get_message(timeout=PATIENCE_S)
             assert got["data"] == seen(aio, "m")
 
     run(test)

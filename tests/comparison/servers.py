@@ -6,12 +6,12 @@ import shutil
 import socket
 import subprocess
 import tempfile
-import time
 from pathlib import Path
 from typing import Any
 
 from alcove.protocol.replies import ReplyReader
 from alcove.values import NO_REPLY
+from tests.waiting import eventually
 
 BINARIES = {"redis": "redis-server", "valkey": "valkey-server"}
 
@@ -65,11 +65,7 @@ class RealServer:
             [binary, "--port", "0", "--unixsocket", str(self.path), *settings, *arguments],
             stdout=subprocess.DEVNULL,
         )
-        give_up = time.monotonic() + 10
-        while not self._answers():
-            if time.monotonic() > give_up:
-                raise TimeoutError(f"{binary} did not start")
-            time.sleep(0.01)
+        eventually(self._answers)
 
     def _answers(self) -> bool:
         try:

@@ -6,7 +6,6 @@ import importlib.util
 import json
 import socket
 import threading
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -21,9 +20,9 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
 import alcove
+from tests.waiting import PATIENCE_S, eventually
 
 APP = Path(__file__).parent.parent.parent / "examples" / "chat" / "app.py"
-PATIENCE_S = 20
 # More messages than all buffers between a program and a socket that does not read.
 MANY = 600
 
@@ -41,10 +40,7 @@ class Chat:
         self._port = listening.getsockname()[1]
         self._thread = threading.Thread(target=self._server.run, args=([listening],), daemon=True)
         self._thread.start()
-        give_up = time.monotonic() + PATIENCE_S
-        while not self._server.started:
-            assert time.monotonic() < give_up
-            time.sleep(0.01)
+        eventually(lambda: self._server.started)
 
     def open(self, path: str, **options: Any) -> ClientConnection:
         return connect(f"ws://127.0.0.1:{self._port}{path}", **options)

@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from tests.patterns.places import wait_until
+from tests.waiting import eventually
 
 # Debian keeps the binaries of each version apart.
 VERSIONS = Path("/usr/lib/postgresql")
@@ -40,7 +40,7 @@ class Postgres:
         serve = [binaries / "postgres", "-D", data, "-k", str(self.folder), "-c", "listen_addresses=", "-F"]
         self._process = subprocess.Popen(serve, stderr=subprocess.DEVNULL, **self._as_account)
         ready = [binaries / "pg_isready", "-q", "-h", str(self.folder)]
-        wait_until(lambda: subprocess.run(ready, check=False).returncode == 0)
+        eventually(lambda: subprocess.run(ready, check=False).returncode == 0)
 
     @property
     def url(self) -> str:

@@ -11,15 +11,8 @@ import pytest
 
 from alcove.patterns import InvalidArgument
 from tests.patterns.conftest import Toolkit
-from tests.patterns.test_feeds import PATIENCE_S, close, kill_subscribers, taken
-
-
-def eventually(condition: Any) -> None:
-    give_up = time.monotonic() + PATIENCE_S
-    while not condition():
-        assert time.monotonic() < give_up
-        time.sleep(0.01)
-
+from tests.patterns.test_feeds import close, kill_subscribers, taken
+from tests.waiting import PATIENCE_S, eventually
 
 # Rooms
 

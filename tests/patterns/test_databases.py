@@ -21,7 +21,7 @@ import alcove.patterns.asyncio
 from alcove.patterns import InvalidArgument, Update
 from tests.patterns.conftest import Toolkit
 from tests.patterns.databases import Postgres
-from tests.patterns.test_feeds import PATIENCE_S
+from tests.waiting import PATIENCE_S, eventually
 
 
 class Base(DeclarativeBase):
@@ -352,12 +352,6 @@ def test_postgres_tells_of_changes(live_toolkit: Toolkit, postgres: Postgres) ->
         database.run(changes.install())
     cache.set("users:0", "from before it listened")
     wait = run_beside(live_toolkit, home.invalidate_from, changes, bare(live_toolkit, cache))
-
-    def eventually(condition: Callable[[], bool]) -> None:
-        give_up = time.monotonic() + PATIENCE_S
-        while not condition():
-            assert time.monotonic() < give_up
-            time.sleep(0.01)
 
     eventually(lambda: cache.get("users:0") is None)
 

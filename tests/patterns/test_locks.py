@@ -26,16 +26,7 @@ from alcove.patterns import asyncio as asynchronous
 from alcove.patterns.core.locks import DROP, LONGEST_MS, ONE, fence_of, new_claim
 from tests.patterns.conftest import Toolkit
 from tests.patterns.places import Embedded
-
-PATIENCE_S = 20.0
-
-
-def until(condition: Callable[[], Any]) -> None:
-    """Waits for something that other threads do."""
-    give_up = time.monotonic() + PATIENCE_S
-    while not condition():
-        assert time.monotonic() < give_up
-        time.sleep(0.002)
+from tests.waiting import PATIENCE_S, eventually
 
 
 def together(*functions: Callable[[], Any]) -> None:
@@ -239,7 +230,7 @@ def test_a_block_that_is_not_renewed_loses_its_lock(live_lock: Any) -> None:
 
     def work() -> None:
         with live_lock.hold("a", 60, renew=False) as held:
-            until(lambda: held.lost)
+            eventually(lambda: held.lost)
             together(lambda: others.append(live_lock.acquire("a", wait=None)))
 
     with pytest.raises(LockLost) as caught:
@@ -270,7 +261,7 @@ def test_a_holder_is_told_of_a_loss(live_toolkit: Toolkit, live_lock: Any) -> No
     def work() -> None:
         with live_lock.hold("a", 150, on_loss=told.append) as held:
             live_toolkit.client.delete("lock:{a}")
-            until(lambda: told)
+            eventually(lambda: told)
             assert held.lost
             with pytest.raises(LockLost):
                 held.check()
@@ -286,7 +277,7 @@ def test_a_loss_is_told_when_nothing_renews(live_lock: Any) -> None:
 
     def work() -> None:
         with live_lock.hold("a", 50, renew=False, on_loss=told.append):
-            until(lambda: told)
+            eventually(lambda: told)
 
     with pytest.raises(LockLost):
         work()
@@ -299,7 +290,7 @@ def test_a_failing_callback_is_logged(live_toolkit: Toolkit, live_lock: Any, cap
     def work() -> None:
         with live_lock.hold("a", 60, on_loss=fail):
             live_toolkit.client.delete("lock:{a}")
-            until(lambda: "on_loss of a failed" in caplog.text)
+            eventually(lambda: "on_loss of a failed" in caplog.text)
 
     with pytest.raises(LockLost):
         work()
@@ -431,7 +422,7 @@ def test_who_cannot_reach_the_server_for_a_whole_lease_has_lost() -> None:
         def work() -> None:
             with DistributedLock(severed).hold("a", 100, on_loss=told.append):  # type: ignore[arg-type]
                 severed.is_cut = True
-                until(lambda: told)
+                eventually(lambda: told)
                 severed.is_cut = False
 
         with pytest.raises(LockLost):
@@ -491,7 +482,7 @@ def test_what_is_released_is_had_by_who_waits(live_lock: Any, live_toolkit: Tool
     lock_id = live_lock.acquire("a", 60_000)
     waiter = threading.Thread(target=lambda: live_lock.release("a", live_lock.acquire("a", 60_000, wait=None)))
     waiter.start()
-    until(lambda: live_lock.status("a").waiting == 1)
+    eventually(lambda: live_lock.status("a").waiting == 1)
     assert live_lock.release("a", lock_id) is True
     assert live_lock.release("a", lock_id) is False
     waiter.join(PATIENCE_S)
@@ -544,7 +535,7 @@ def test_who_waits_gets_it_in_the_order_of_coming(live_toolkit: Toolkit, live_lo
     for number in range(6):
         threads.append(threading.Thread(target=wait, args=(number,)))
         threads[-1].start()
-        until(lambda number=number: live_lock.status("a").waiting == number + 1)
+        eventually(lambda number=number: live_lock.status("a").waiting == number + 1)
     # Nobody comes before them.
     with pytest.raises(LockNotAcquired):
         live_lock.acquire("a")
@@ -561,7 +552,7 @@ def test_who_waits_is_woken_and_does_not_ask_again_and_again(live_toolkit: Toolk
     lock_id = lock.acquire("a", 3_600_000)
     waiter = threading.Thread(target=lambda: lock.acquire("a", wait=None))
     waiter.start()
-    until(lambda: lock.status("a").waiting == 1)
+    eventually(lambda: lock.status("a").waiting == 1)
     lease = live_toolkit.client.zscore("lock:{a}:leases", live_toolkit.client.zrange("lock:{a}:queue", 0, 0)[0])
     time.sleep(0.2)
     assert live_toolkit.client.zrange("lock:{a}:leases", 0, 0, withscores=True)[0][1] == lease
@@ -575,9 +566,9 @@ def test_who_waits_for_long_keeps_his_place(live_toolkit: Toolkit) -> None:
     lock_id = lock.acquire("a", 60_000)
     waiter = threading.Thread(target=lambda: lock.acquire("a", wait=None))
     waiter.start()
-    until(lambda: lock.status("a").waiting == 1)
+    eventually(lambda: lock.status("a").waiting == 1)
     begun = live_toolkit.client.zrange("lock:{a}:leases", 0, 0, withscores=True)
-    until(lambda: live_toolkit.client.zrange("lock:{a}:leases", 0, 0, withscores=True)[0][1] > begun[0][1])
+    eventually(lambda: live_toolkit.client.zrange("lock:{a}:leases", 0, 0, withscores=True)[0][1] > begun[0][1])
     assert live_toolkit.client.zrange("lock:{a}:queue", 0, 0) == [begun[0][0]]
     lock.release("a", lock_id)
     waiter.join(PATIENCE_S)
@@ -594,10 +585,10 @@ def test_who_gives_up_makes_room(live_toolkit: Toolkit, live_lock: Any) -> None:
 
     first = threading.Thread(target=give_up)
     first.start()
-    until(lambda: live_lock.status("a").waiting == 1)
+    eventually(lambda: live_lock.status("a").waiting == 1)
     second = threading.Thread(target=lambda: got.append(live_lock.acquire("a", wait=None)))
     second.start()
-    until(lambda: live_lock.status("a").waiting == 2)
+    eventually(lambda: live_lock.status("a").waiting == 2)
     first.join(PATIENCE_S)
     assert live_lock.status("a").waiting == 1
     live_lock.release("a", lock_id)
@@ -612,7 +603,7 @@ def test_who_died_waiting_holds_nobody_up(live_toolkit: Toolkit, live_lock: Any)
     got: list[str] = []
     waiter = threading.Thread(target=lambda: got.append(live_lock.acquire("a", wait=None)))
     waiter.start()
-    until(lambda: live_lock.status("a").waiting == 4)
+    eventually(lambda: live_lock.status("a").waiting == 4)
     live_lock.release("a", lock_id)
     waiter.join(PATIENCE_S)
     assert len(got) == 1
@@ -630,7 +621,7 @@ def test_a_wake_up_that_is_lost_does_no_harm(live_toolkit: Toolkit, live_lock: A
     got: list[str] = []
     waiter = threading.Thread(target=lambda: got.append(live_lock.acquire("a", wait=None)))
     waiter.start()
-    until(lambda: live_lock.status("a").waiting == 1)
+    eventually(lambda: live_lock.status("a").waiting == 1)
     # Nobody says so.
     live_toolkit.client.delete("lock:{a}")
     waiter.join(PATIENCE_S)

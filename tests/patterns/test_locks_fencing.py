@@ -33,7 +33,8 @@ from alcove.patterns import asyncio as asynchronous
 from tests.patterns.conftest import Toolkit
 from tests.patterns.databases import Postgres
 from tests.patterns.places import Embedded
-from tests.patterns.test_locks import PATIENCE_S, Forgetful, until
+from tests.patterns.test_locks import Forgetful
+from tests.waiting import PATIENCE_S, eventually
 
 
 class Base(DeclarativeBase):
@@ -250,7 +251,7 @@ def test_the_second_of_two_transactions_waits_for_the_first(shop: Engine, late: 
         second = threading.Thread(target=write)
         second.start()
         with shop.connect() as looking:
-            until(lambda: looking.scalar(text("SELECT count(*) FROM pg_locks WHERE NOT granted")))
+            eventually(lambda: looking.scalar(text("SELECT count(*) FROM pg_locks WHERE NOT granted")))
         assert not outcomes
         session.execute(update(Product).where(Product.id == 1).values(stock=8))
     second.join(PATIENCE_S)

@@ -13,7 +13,8 @@ import pytest
 
 from alcove.patterns import fence_of
 from tests.patterns.conftest import Toolkit
-from tests.patterns.test_locks import PATIENCE_S, together, until
+from tests.patterns.test_locks import together
+from tests.waiting import PATIENCE_S, eventually
 
 # What each process begins with: its patterns by the URL and the flavour it is given.
 BEGINNING = """
@@ -134,7 +135,7 @@ def test_a_killed_waiter_holds_nobody_up(live_toolkit: Toolkit, lock: Any) -> No
     lock_id = lock.acquire("a", 60_000)
     with process(live_toolkit, WAIT) as waiter:
         assert line_of(waiter) == "waits"
-        until(lambda: lock.status("a").waiting == 1)
+        eventually(lambda: lock.status("a").waiting == 1)
         waiter.send_signal(signal.SIGKILL)
         waiter.wait(PATIENCE_S)
         assert lock.release("a", lock_id) is True

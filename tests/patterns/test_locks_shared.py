@@ -14,7 +14,8 @@ from alcove.patterns import AlreadyHeld, InvalidArgument, LockLost, LockNotAcqui
 from alcove.patterns.core.locks import MANY, MOST_PERMITS
 from tests.patterns.conftest import Toolkit
 from tests.patterns.places import Embedded
-from tests.patterns.test_locks import PATIENCE_S, Forgetful, together, until
+from tests.patterns.test_locks import Forgetful, together
+from tests.waiting import PATIENCE_S, eventually
 
 
 @pytest.fixture
@@ -156,10 +157,10 @@ def test_who_wants_much_is_not_passed_by_those_who_want_little(live_toolkit: Too
 
     large = threading.Thread(target=take, args=("large", 3))
     large.start()
-    until(lambda: three.status("a").waiting == 1)
+    eventually(lambda: three.status("a").waiting == 1)
     little = threading.Thread(target=take, args=("little", 1))
     little.start()
-    until(lambda: three.status("a").waiting == 2)
+    eventually(lambda: three.status("a").waiting == 2)
     # There would be room for a little one, but it is not its turn.
     with pytest.raises(LockNotAcquired):
         three.acquire("a")
@@ -177,7 +178,7 @@ def test_a_permit_that_is_lost_is_told(live_toolkit: Toolkit) -> None:
     def work() -> None:
         with two.hold("a", 90, permits=2, on_loss=told.append):
             live_toolkit.client.delete("semaphore:{a}")
-            until(lambda: told)
+            eventually(lambda: told)
 
     with pytest.raises(LockLost):
         work()
@@ -245,14 +246,14 @@ def test_writers_get_their_turn(live_toolkit: Toolkit, live_rwlock: Any) -> None
         lock_id = acquire("a", 60_000, wait=None)
         order.append(name)
         if name != "writer":
-            until(lambda: order.count("reader") == 2)
+            eventually(lambda: order.count("reader") == 2)
         live_rwlock.release("a", lock_id)
 
     threads = []
     for number, name in enumerate(["writer", "reader", "reader", "writer"]):
         threads.append(threading.Thread(target=take, args=(name,)))
         threads[-1].start()
-        until(lambda number=number: live_rwlock.status("a").waiting == number + 1)
+        eventually(lambda number=number: live_rwlock.status("a").waiting == number + 1)
     # A reader is there, and yet no other is let in before the writer.
     with pytest.raises(LockNotAcquired):
         live_rwlock.acquire_read("a")
@@ -321,10 +322,10 @@ def test_a_reader_who_gives_up_lets_the_next_one_in(live_toolkit: Toolkit, live_
 
     writer = threading.Thread(target=give_up)
     writer.start()
-    until(lambda: live_rwlock.status("a").waiting == 1)
+    eventually(lambda: live_rwlock.status("a").waiting == 1)
     second = threading.Thread(target=lambda: got.append(live_rwlock.acquire_read("a", wait=None)))
     second.start()
-    until(lambda: live_rwlock.status("a").waiting == 2)
+    eventually(lambda: live_rwlock.status("a").waiting == 2)
     writer.join(PATIENCE_S)
     second.join(PATIENCE_S)
     assert len(got) == 1

@@ -14,19 +14,10 @@ import pytest
 
 from alcove.patterns import InvalidArgument
 from alcove.patterns.core import near as core
-from alcove.patterns.core.near import PATIENCE_S, PULSE_S, Kept, Near
+from alcove.patterns.core.near import PULSE_S, Kept, Near
 from tests.patterns.conftest import Toolkit
 from tests.patterns.places import Cluster
-
-# How long anything may take, in seconds.
-PATIENCE = 20
-
-
-def until(condition: Callable[[], Any]) -> None:
-    give_up = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < give_up, "it did not happen"
-        time.sleep(0.001)
+from tests.waiting import PATIENCE_S, eventually
 
 
 class Trips:
@@ -56,7 +47,7 @@ def made(toolkit: Toolkit, **options: Any) -> tuple[Any, Trips]:
 
 def warm(cache: Any, trips: Trips, *keys: str) -> None:
     """Reads until all is in the process: the server has confirmed, and told of all that was done before."""
-    until(lambda: trips.of(lambda: cache.get_many(keys, lambda missing: {})) == 0)
+    eventually(lambda: trips.of(lambda: cache.get_many(keys, lambda missing: {})) == 0)
 
 
 def near_of(cache: Any) -> Near:
@@ -125,7 +116,7 @@ def test_what_another_one_does_is_seen(live_toolkit: Toolkit, act: str) -> None:
     warm(cache, trips, *keys)
     ACTS[act](other, keys)
     expected = "new" if act in ("set", "write_through") else None
-    until(lambda: set(cache.get_many(keys, lambda missing: {}).values()) == {expected})
+    eventually(lambda: set(cache.get_many(keys, lambda missing: {}).values()) == {expected})
 
 
 @pytest.mark.parametrize("act", ACTS)
@@ -148,10 +139,10 @@ def test_a_tag_takes_only_what_has_it(live_toolkit: Toolkit, who: str) -> None:
         cache.set(key, {"is": key}, tags=tags)
     warm(cache, trips, "a", "b", "c")
     (live_toolkit.make("Cache", as_hash=True) if who == "another" else cache).invalidate_tags("t")
-    until(lambda: cache.get("a") is None)
+    eventually(lambda: cache.get("a") is None)
     assert trips.of(lambda: cache.get("b")) == 0
     (live_toolkit.make("Cache", as_hash=True) if who == "another" else cache).invalidate_tags("ü:{1} ")
-    until(lambda: cache.get("b") is None)
+    eventually(lambda: cache.get("b") is None)
     assert trips.of(lambda: cache.get("c")) == 0
     assert cache.get("c") == {"is": "c"}
 
@@ -163,7 +154,7 @@ def test_an_increment_is_seen(live_toolkit: Toolkit) -> None:
     cache.increment("k", "stock")
     assert cache.get("k") == {"stock": 6}
     other.increment("k", "stock")
-    until(lambda: cache.get("k") == {"stock": 7})
+    eventually(lambda: cache.get("k") == {"stock": 7})
 
 
 def test_the_loads_of_others_drop_nothing_else(live_toolkit: Toolkit) -> None:
@@ -176,7 +167,7 @@ def test_the_loads_of_others_drop_nothing_else(live_toolkit: Toolkit) -> None:
     other.invalidate("other1")
     other.set("last", 2)
     # Messages come in order.
-    until(lambda: cache.get("last") == 2)
+    eventually(lambda: cache.get("last") == 2)
     assert trips.of(lambda: cache.get("k")) == 0
 
 
@@ -186,18 +177,18 @@ def test_what_is_evicted_or_deleted_from_outside_is_gone(live_toolkit: Toolkit, 
     cache.set("k", 1)
     warm(cache, trips, "k")
     assert live_toolkit.client.delete(f"cache:{{0}}:{tail}") == 1
-    until(lambda: cache.get("k") is None)
+    eventually(lambda: cache.get("k") is None)
     cache.set("k", 2)
     warm(cache, trips, "k")
     live_toolkit.client.flushall()
-    until(lambda: cache.get("k") is None)
+    eventually(lambda: cache.get("k") is None)
 
 
 def test_what_has_expired_is_not_served(live_toolkit: Toolkit) -> None:
     cache, trips = made(live_toolkit, jitter=0.0)
     began = time.monotonic()
     cache.set("k", 1, ttl=0.3)
-    until(lambda: cache.get("k") is None)
+    eventually(lambda: cache.get("k") is None)
     assert time.monotonic() - began >= 0.2
     assert cache.get_or_load("k", lambda: 2) == 2
     # Stale is served by the server only, which knows who loads.
@@ -219,11 +210,11 @@ def test_it_is_loaded_early_nevertheless(live_toolkit: Toolkit) -> None:
 
     ahead, _ = made(live_toolkit, name="ahead", ttl=100.0, jitter=0.0, refresh_ahead=0.998)
     assert ahead.get_or_load("k", load) == 1
-    until(lambda: ahead.get_or_load("k", load) == 2)
+    eventually(lambda: ahead.get_or_load("k", load) == 2)
     by_chance, _ = made(live_toolkit, name="chance", beta=1e9)
     loads.clear()
     by_chance.get_or_load("k", load)
-    until(lambda: by_chance.get_or_load("k", load) >= 3)
+    eventually(lambda: by_chance.get_or_load("k", load) >= 3)
 
 
 def kill_listeners(toolkit: Toolkit) -> int:
@@ -237,11 +228,11 @@ def test_when_its_connection_is_lost_it_forgets_all_until_it_has_another(live_to
     (cache, trips), other = made(live_toolkit), live_toolkit.make("Cache")
     for value in range(3):
         other.set("k", value)
-        until(lambda value=value: cache.get("k") == value)  # type: ignore[misc]
+        eventually(lambda value=value: cache.get("k") == value)  # type: ignore[misc]
         warm(cache, trips, "k")
         assert kill_listeners(live_toolkit) >= 1
         other.set("k", f"after {value}")
-        until(lambda value=value: cache.get("k") == f"after {value}")  # type: ignore[misc]
+        eventually(lambda value=value: cache.get("k") == f"after {value}")  # type: ignore[misc]
 
 
 def test_it_keeps_as_many_as_it_may(live_toolkit: Toolkit) -> None:
@@ -285,11 +276,11 @@ def test_threads_that_write_and_read(live_toolkit: Toolkit) -> None:
         readers = [pool.submit(read) for _ in range(3)]
         writers = [*(pool.submit(write, number) for number in range(4)), pool.submit(write_elsewhere)]
         for writer in writers:
-            writer.result(PATIENCE)
-        until(lambda: cache.get_many(shared, lambda missing: {}) == dict(zip(shared, range(56, 60), strict=True)))
+            writer.result(PATIENCE_S)
+        eventually(lambda: cache.get_many(shared, lambda missing: {}) == dict(zip(shared, range(56, 60), strict=True)))
         stop.set()
         for reader in readers:
-            reader.result(PATIENCE)
+            reader.result(PATIENCE_S)
     warm(cache, trips, *shared)
     assert cache.get_many(shared, lambda missing: {}) == dict(zip(shared, range(56, 60), strict=True))
 
@@ -300,7 +291,7 @@ def test_a_cache_that_is_closed_goes_on_without(live_toolkit: Toolkit) -> None:
     warm(cache, trips, "k")
     close(live_toolkit, cache)
     assert [trips.of(lambda: cache.get("k")) for _ in range(3)] == [1, 1, 1]
-    until(lambda: not near_of(cache).tasks)
+    eventually(lambda: not near_of(cache).tasks)
 
 
 def test_who_listens_ends_with_the_cache(live_toolkit: Toolkit) -> None:
@@ -311,7 +302,7 @@ def test_who_listens_ends_with_the_cache(live_toolkit: Toolkit) -> None:
     (task, *_) = near.tasks.values()
     del near, cache, trips
     gc.collect()
-    until(lambda: gc.collect() is not None and task.done)
+    eventually(lambda: gc.collect() is not None and task.done)
 
 
 @pytest.mark.parametrize("near", [-1, True, 1.5, "many"])
@@ -422,7 +413,7 @@ def test_a_key_may_look_like_anything(hand: Hand) -> None:
 def test_a_node_that_says_nothing_is_not_believed_for_long(hand: Hand) -> None:
     near = confirmed(hand, "a", "b")
     assert kept(near, hand)
-    hand.now += PATIENCE_S - 0.1
+    hand.now += core.PATIENCE_S - 0.1
     near.heard("a", hand.now)
     assert near.get("k", 0.0, 0.0) is not None
     hand.now += 0.2
@@ -433,7 +424,7 @@ def test_a_node_that_says_nothing_is_not_believed_for_long(hand: Hand) -> None:
     near.lost("a")
     assert len(near) == 0
     assert not kept(near, hand)
-    assert PULSE_S < PATIENCE_S
+    assert PULSE_S < core.PATIENCE_S
 
 
 def test_it_is_fresh_until_its_time_and_loaded_early_before(hand: Hand) -> None:

@@ -12,8 +12,7 @@ import pytest
 from alcove.patterns.asyncio import runtime as asynchronous
 from alcove.patterns.blocking import runtime as by_threads
 from tests.patterns.facade import LoopThread
-
-PATIENCE_S = 10.0
+from tests.waiting import PATIENCE_S
 
 
 class Asynchronous:

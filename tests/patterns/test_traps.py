@@ -12,9 +12,10 @@ import pytest
 import redis
 
 from tests.patterns.conftest import Toolkit
-from tests.patterns.test_feeds import PATIENCE_S, taken
+from tests.patterns.test_feeds import taken
 from tests.patterns.test_products import Store
 from tests.patterns.test_writes import Database
+from tests.waiting import PATIENCE_S
 
 
 def test_expire_get(toolkit: Toolkit) -> None:

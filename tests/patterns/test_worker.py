@@ -36,9 +36,9 @@ from alcove.patterns import (
 )
 from tests.patterns.conftest import KINDS, Toolkit
 from tests.patterns.facade import Blocked
+from tests.waiting import PATIENCE_S, eventually
 
 # What a test waits for, before it counts as hanging.
-PATIENCE_S = 60
 SOON = Backoff(first=0.02, longest=0.02, jitter=0.0)
 
 
@@ -70,14 +70,6 @@ def running(worker: Any) -> Iterator[None]:
     assert not thread.is_alive()
     if errors:
         raise errors[0]
-
-
-def until(condition: Callable[[], Any]) -> Any:
-    give_up = time.monotonic() + PATIENCE_S
-    while not (value := condition()):
-        assert time.monotonic() < give_up, "it never happened"
-        time.sleep(0.005)
-    return value
 
 
 @pytest.fixture
@@ -171,7 +163,7 @@ def test_no_more_at_a_time_than_may(queue: Any) -> None:
 
     queue.enqueue_many("q", range(20))
     with running(worker_of(queue, {"q": work}, concurrency=3)):
-        until(lambda: done == 20)
+        eventually(lambda: done == 20)
     assert most == 3
 
 
@@ -182,7 +174,7 @@ def test_many_workers_do_each_job_once(live_toolkit: Toolkit) -> None:
     with running(workers[0]), running(workers[1]), running(workers[2]):
         for batch in range(10):
             queue.enqueue_many("q", range(batch * 10, batch * 10 + 10))
-        until(lambda: len(done) >= 100)
+        eventually(lambda: len(done) >= 100)
     assert sorted(done) == list(range(100))
     assert queue.get_counts("q").running == 0
 
@@ -209,7 +201,7 @@ def test_progress_is_seen_and_a_cancelled_job_ends(queue: Any) -> None:
         queue.report(job, {"percent": 10})
         going.set()
         try:
-            until(lambda: queue.report(job, {"percent": 20}))
+            eventually(lambda: queue.report(job, {"percent": 20}))
         except LeaseLost:
             lost.set()
             raise
@@ -382,7 +374,7 @@ def test_a_worker_outlives_lost_connections(queue: Any, monkeypatch: Any) -> Non
     with running(worker_of(queue, {"q": lambda job: calls.append(job.payload)})):
         for id in ids:
             queue.wait_result("q", id, PATIENCE_S)
-        until(lambda: failures["wait_for_jobs"] > 2)
+        eventually(lambda: failures["wait_for_jobs"] > 2)
     assert sorted(calls) == [0, 1, 2]
     assert failures["take_or_wait"] > 2
     assert queue.get_counts("q").running == 0
@@ -412,7 +404,7 @@ def test_a_schedule_is_seen_to_once_by_many_workers(live_toolkit: Toolkit) -> No
         for _ in range(3)
     ]
     with running(workers[0]), running(workers[1]), running(workers[2]):
-        until(lambda: done)
+        eventually(lambda: done)
         time.sleep(0.05)
     assert done == [{"report": 1}]
     # One that is new begins now, and catches nothing up.
@@ -510,7 +502,7 @@ def test_killed_workers_lose_nothing(live_toolkit: Toolkit, start: Callable[...,
     workers = [start(), start()]
     for _ in range(4):
         begun = client.hlen("begun")
-        until(lambda begun=begun: client.hlen("begun") > begun)
+        eventually(lambda begun=begun: client.hlen("begun") > begun)
         time.sleep(chance.uniform(0, 0.05))
         victim = workers.pop(0)
         victim.send_signal(signal.SIGKILL)
@@ -551,7 +543,7 @@ def test_a_signal_lets_a_worker_end_its_jobs(
     queue = live_toolkit.make("JobQueue")
     ids = queue.enqueue_many("q", [{"n": number, "seconds": 0.3} for number in range(6)])
     worker = start()
-    until(lambda: client.hlen("begun") == 4)
+    eventually(lambda: client.hlen("begun") == 4)
     worker.send_signal(signal.SIGTERM)
     assert worker.wait(PATIENCE_S) == 0
     assert numbers(client, "done") == dict.fromkeys(range(4), 1)

@@ -19,7 +19,7 @@ import redis
 import alcove
 from alcove.patterns import CannotEncode, InvalidArgument, TooMuchPending, WriteBehind
 from tests.patterns.conftest import Toolkit
-from tests.patterns.test_feeds import PATIENCE_S
+from tests.waiting import eventually
 
 
 class Database:
@@ -177,6 +177,12 @@ def test_an_update_whose_writer_died_is_made_by_another(toolkit: Toolkit) -> Non
     assert behind._settle(0, "dead", update, ["done"]) is False
 
 
+def is_drained(behind: Any) -> bool:
+    """Whether all updates have reached the store."""
+    lag = behind.lag()
+    return not lag.pending + lag.flying
+
+
 def test_writers_beside_their_program(live_toolkit: Toolkit) -> None:
     database = Database()
     options = {"delay": 0.01, "retry_after": 0.01, "shards": 2}
@@ -191,10 +197,7 @@ def test_writers_beside_their_program(live_toolkit: Toolkit) -> None:
 
     with ThreadPoolExecutor(6) as pool:
         list(pool.map(change, range(150)))
-    give_up = time.monotonic() + PATIENCE_S
-    while (lag := changer.lag()).pending + lag.flying:
-        assert time.monotonic() < give_up
-        time.sleep(0.02)
+    eventually(lambda: is_drained(changer))
     for writer in writers:
         getattr(writer, "close" if live_toolkit.thread is None else "aclose")()
     for number in range(150):
@@ -253,10 +256,7 @@ def test_no_acknowledged_change_is_lost_when_writers_are_killed(live_toolkit: To
     writer = subprocess.Popen(
         [sys.executable, "-c", WRITER, url, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     )
-    give_up = time.monotonic() + PATIENCE_S
-    while (lag := behind.lag()).pending + lag.flying:
-        assert time.monotonic() < give_up
-        time.sleep(0.05)
+    eventually(lambda: is_drained(behind))
     writer.kill()
     writer.communicate()
     assert {key: json.loads((tmp_path / key).read_text()) for key in acknowledged} == acknowledged

@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,18 +16,9 @@ from redis.exceptions import BusyLoadingError
 from redis.retry import Retry
 
 import alcove
+from tests.waiting import PATIENCE_S, eventually
 
 SOURCE = Path(alcove.__file__).parents[1]
-# How long anything may take before a test fails; nothing takes so long unless it is broken.
-PATIENCE_SECONDS = 60
-
-
-def eventually(condition: Callable[[], object]) -> None:
-    """Waits until something is so."""
-    until = time.monotonic() + PATIENCE_SECONDS
-    while not condition():
-        assert time.monotonic() < until, "it never came to that"
-        time.sleep(0.005)
 
 
 class Served:
@@ -61,7 +51,7 @@ class Served:
             unix_socket_path=str(self.socket),
             decode_responses=True,
             retry=Retry(NoBackoff(), 0),
-            socket_timeout=PATIENCE_SECONDS,
+            socket_timeout=PATIENCE_S,
         )
         eventually(lambda: self._answers(client))
         return client
@@ -82,7 +72,7 @@ class Served:
 
     def wait(self) -> int:
         """Its exit status, once it has ended."""
-        return self.popen.wait(PATIENCE_SECONDS)
+        return self.popen.wait(PATIENCE_S)
 
     def terminate(self) -> None:
         """Ends it as a supervisor does."""

@@ -6,8 +6,7 @@ import asyncio
 import os
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,16 +15,7 @@ import redis
 import alcove
 import alcove.asyncio
 from alcove.persistence.folder_lock import FolderInUse
-
-PATIENCE_S = 20
-
-
-def eventually(condition: Callable[[], object]) -> None:
-    """Waits until something is so; the housekeeping of an engine is a thread's."""
-    until = time.monotonic() + PATIENCE_S
-    while not condition():
-        assert time.monotonic() < until, "it never came to that"
-        time.sleep(0.01)
+from tests.waiting import PATIENCE_S, eventually
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ import pytest
 import alcove
 from tests.codec.samples import SAMPLES
 from tests.comparison.servers import BINARIES, RealServer
-from tests.server.wire import eventually
+from tests.waiting import eventually
 
 Run = Callable[[list[list[bytes]]], list[Any]]
 

@@ -22,10 +22,10 @@ from alcove.persistence.disk import File
 from alcove.persistence.durability import Durability
 from alcove.persistence.journal import Journal
 from tests.persistence.disk import SimulatedDisk
+from tests.waiting import PATIENCE_S
 
 PATH = "/data/first"
 NEXT = "/data/second"
-PATIENCE_S = 20
 # How long something is watched that is not to happen.
 WATCH_S = 0.1
 SET = [(0, [b"SET", b"key", b"value"])]

@@ -25,7 +25,8 @@ from alcove.engine.conf_file import ConfError
 from alcove.persistence import folder_lock
 from alcove.persistence.disk import File
 from alcove.persistence.folder_lock import FolderInUse
-from tests.persistence.served import SOURCE, eventually
+from tests.persistence.served import SOURCE
+from tests.waiting import eventually
 
 INCREMENT = "appendonlydir/appendonly.aof.1.incr.aof"
 NEEDS_FORK = pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")

@@ -17,7 +17,8 @@ import redis
 import alcove
 from alcove.persistence.folder_lock import FolderInUse
 from alcove.persistence.loading import CannotLoad
-from tests.persistence.served import PATIENCE_SECONDS, Served, eventually, info, is_loading
+from tests.persistence.served import Served, info, is_loading
+from tests.waiting import PATIENCE_S, eventually
 
 Serve = Callable[..., Served]
 
@@ -412,7 +413,7 @@ def test_waitaof(serve: Serve) -> None:
     server = serve("--save", "", "--appendonly", "yes", "--appendfsync", "everysec")
     client = server.client()
     client.set("a", 1)
-    assert client.waitaof(1, 0, PATIENCE_SECONDS * 1000) == [1, 0]
+    assert client.waitaof(1, 0, PATIENCE_S * 1000) == [1, 0]
     assert client.waitaof(0, 1, 10) == [1, 0]
     client.config_set("appendfsync", "no")
     client.set("a", 2)
@@ -428,7 +429,7 @@ def test_waitaof(serve: Serve) -> None:
     thread.start()
     eventually(lambda: client.info("clients")["blocked_clients"] == 1)
     client.config_set("appendonly", "no")
-    thread.join(PATIENCE_SECONDS)
+    thread.join(PATIENCE_S)
     disabled = "WAITAOF cannot be used when numlocal is set but appendonly is disabled."
     assert waiting == [disabled]
     assert refusal(client, "WAITAOF", "1", "0", "0") == disabled
@@ -437,7 +438,7 @@ def test_waitaof(serve: Serve) -> None:
     client.config_set("appendonly", "yes")
     eventually(lambda: info(client, "aof_rewrites") == 2)
     client.set("a", 3)
-    assert client.waitaof(1, 0, PATIENCE_SECONDS * 1000) == [1, 0]
+    assert client.waitaof(1, 0, PATIENCE_S * 1000) == [1, 0]
 
 
 def test_rewrites_under_writes(serve: Serve) -> None:

@@ -7,7 +7,8 @@ import subprocess
 import sys
 from typing import Any
 
-PATIENCE_SECONDS = 60
+from tests.waiting import PATIENCE_S
+
 KILLED = "Script killed by user"
 # Each script gets a number of keys and arguments by `words`; the last one shows that the engine goes on.
 HARNESS = """
@@ -63,7 +64,7 @@ def outcomes(*commands: list[Any], kills: bool = False) -> list[Any]:
         input=json.dumps({"commands": commands, "kills": kills}),
         capture_output=True,
         text=True,
-        timeout=PATIENCE_SECONDS,
+        timeout=PATIENCE_S,
     )
     assert process.returncode == 0, process.stderr
     return json.loads(process.stdout)  # type: ignore[no-any-return]

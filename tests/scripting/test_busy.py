@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Iterator
 
 import pytest
 import redis
 
 import alcove
+from tests.waiting import PATIENCE_S, eventually
 
 ENDLESS = "while true do end"
 ENDLESS_AFTER_A_WRITE = "redis.call('SET', 'written', 1) while true do end"
 STUBBORN = "while true do pcall(function() while true do end end) end"
 IN_A_COROUTINE = "coroutine.wrap(function() while true do end end)()"
-PATIENCE_S = 30
 
 
 @pytest.fixture(params=["embedded", "server"])
@@ -53,14 +52,15 @@ class Running(threading.Thread):
 
 def until_busy(client: redis.Redis) -> str:
     """Asks until the answer is that a script is running; what it says."""
-    until = time.monotonic() + PATIENCE_S
-    while time.monotonic() < until:
+
+    def refusal() -> str:
         try:
             client.get("key")
         except redis.ResponseError as error:
             return str(error)
-        time.sleep(0.01)
-    raise AssertionError("nobody is told that a script is running")
+        return ""
+
+    return eventually(refusal)
 
 
 @pytest.mark.parametrize("script", [ENDLESS, STUBBORN, IN_A_COROUTINE], ids=["plain", "pcall", "coroutine"])
@@ -98,7 +98,4 @@ def test_shutdown_nosave_ends_a_server_whose_script_has_written() -> None:
         with pytest.raises(redis.ConnectionError):
             client.execute_command("SHUTDOWN", "NOSAVE")
         running.ended()
-        until = time.monotonic() + PATIENCE_S
-        while server.running and time.monotonic() < until:
-            time.sleep(0.01)
-        assert not server.running
+        eventually(lambda: not server.running)

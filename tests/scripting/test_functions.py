@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import shutil
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,6 +20,7 @@ from alcove.errors import CommandError
 from alcove.scripting.functions import codes_of, library_codes
 from tests.commands.watched import Watched
 from tests.comparison.servers import BINARIES, RealServer
+from tests.waiting import eventually
 
 ECHO = b"#!lua name=echo\nredis.register_function('echo', function(keys, args) return {keys, args} end)"
 COUNTER = b"""#!lua name=counter
@@ -391,9 +391,7 @@ def test_a_function_that_runs_for_long_is_killed() -> None:
 
         thread = threading.Thread(target=spin)
         thread.start()
-        give_up = time.monotonic() + 30
-        while (running := client.execute_command("FUNCTION STATS")[b"running_script"]) is None:
-            assert time.monotonic() < give_up
+        running = eventually(lambda: client.execute_command("FUNCTION STATS")[b"running_script"])
         assert (running[b"name"], running[b"command"]) == (b"f", [b"FCALL", b"f", b"0"])
         for refused in ("PING", "SCRIPT KILL"):
             with pytest.raises(redis.ResponseError, match="You can only call FUNCTION KILL or SHUTDOWN NOSAVE"):

@@ -16,7 +16,8 @@ from alcove.engine.engine import Engine
 from alcove.errors import BUSY, FUNCTION_BUSY, NOT_BUSY, UNKILLABLE, CommandError
 from alcove.server.server import Server
 from alcove.values import OK, QUEUED
-from tests.server.wire import PATIENCE_SECONDS, Client, eventually, request
+from tests.server.wire import Client, request
+from tests.waiting import PATIENCE_S, eventually
 
 FOR_EVER = "while true do end"
 LIBRARY = "#!lua name=lib\nredis.register_function('forever', function() while true do end end)"
@@ -157,11 +158,11 @@ def test_a_script_in_the_process_of_a_server(connect: Callable[[], Client], serv
 
         thread = threading.Thread(target=run)
         thread.start()
-        ending.callback(thread.join, PATIENCE_SECONDS)
+        ending.callback(thread.join, PATIENCE_S)
         other = connect()
         eventually(lambda: is_busy(other))
         assert other.call("SCRIPT", "KILL") == OK
-        assert failed.wait(PATIENCE_SECONDS)
+        assert failed.wait(PATIENCE_S)
         assert other.call("PING") != BUSY
 
 

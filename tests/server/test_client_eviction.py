@@ -7,7 +7,8 @@ from collections.abc import Callable
 import pytest
 
 from alcove.server.server import Server
-from tests.server.wire import Client, eventually
+from tests.server.wire import Client
+from tests.waiting import eventually
 
 KB = 1024
 # More than the kernel takes off the server's hands.

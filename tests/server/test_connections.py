@@ -15,7 +15,8 @@ from alcove.server import connection, loop
 from alcove.server.poller import SelectorPoller
 from alcove.server.server import Server
 from alcove.values import OK, PONG
-from tests.server.wire import Client, eventually, request
+from tests.server.wire import Client, request
+from tests.waiting import eventually
 
 Connect = Callable[[], Client]
 Start = Callable[..., Server]

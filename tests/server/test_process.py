@@ -23,7 +23,8 @@ from alcove.engine.config_kinds import Refused
 from alcove.engine.declaration import REGISTRY
 from alcove.server import logs, process
 from alcove.values import OK, PONG
-from tests.server.wire import PATIENCE_SECONDS, Client, eventually
+from tests.server.wire import Client
+from tests.waiting import PATIENCE_S, eventually
 
 SOURCE = Path(process.__file__).parents[2]
 
@@ -43,7 +44,7 @@ class Process:
             )
 
     def wait(self) -> int:
-        return self.popen.wait(PATIENCE_SECONDS)
+        return self.popen.wait(PATIENCE_S)
 
     def says(self, text: str) -> bool:
         return text in self.log.read_text()
@@ -182,7 +183,7 @@ def test_a_banner_says_how_to_connect(run: Callable[..., Process]) -> None:
 def test_a_supervisor_is_told(run: Callable[..., Process], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as supervisor:
         supervisor.bind(str(tmp_path / "notify"))
-        supervisor.settimeout(PATIENCE_SECONDS)
+        supervisor.settimeout(PATIENCE_S)
         monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
         run("--port", "0", "--supervised", "systemd")
         assert supervisor.recv(100) == b"STATUS=Ready to accept connections\nREADY=1\n"

@@ -13,7 +13,8 @@ import redis
 import alcove
 from alcove.server.server import Server
 from alcove.values import OK, Push
-from tests.server.wire import Client, eventually
+from tests.server.wire import Client
+from tests.waiting import eventually
 
 Connect = Callable[[], Client]
 Start = Callable[..., Server]

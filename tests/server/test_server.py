@@ -25,7 +25,8 @@ from alcove.server.listeners import CannotListen, Listener, listen_tcp, listen_u
 from alcove.server.poller import new_poller
 from alcove.server.server import Server, serve
 from alcove.values import OK, PONG
-from tests.server.wire import Client, eventually, registry_with_test_commands, request
+from tests.server.wire import Client, registry_with_test_commands, request
+from tests.waiting import eventually
 
 Start = Callable[..., Server]
 

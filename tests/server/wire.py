@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import socket
-import time
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from typing import Any, Self
 
 import alcove.commands  # noqa: F401 (declares the commands)
@@ -19,9 +18,8 @@ from alcove.protocol.replies import ReplyReader
 from alcove.protocol.writer import ReplyWriter
 from alcove.server.server import Server
 from alcove.values import NO_REPLY, NULL_ARRAY, OK
+from tests.waiting import PATIENCE_S
 
-# How long anything may take before a test fails; nothing waits so long unless it is broken.
-PATIENCE_SECONDS = 30
 FACTS: dict[str, Any] = {"since": "1.0.0", "complexity": "O(1)", "group": "generic"}
 
 
@@ -43,7 +41,7 @@ class Client:
         else:
             port = server if isinstance(server, int) else server.port
             self.socket = socket.create_connection(("127.0.0.1", port))
-        self.socket.settimeout(PATIENCE_SECONDS)
+        self.socket.settimeout(PATIENCE_S)
         self._reader = ReplyReader()
 
     def __enter__(self) -> Self:
@@ -92,14 +90,6 @@ class Client:
         """A client's line in CLIENT LIST."""
         line = self.call("CLIENT", "LIST", "ID", identity).decode().strip()
         return dict(field.split("=", 1) for field in line.split(" ")) if line else {}
-
-
-def eventually(condition: Callable[[], object]) -> None:
-    """Waits until something is so."""
-    end = time.monotonic() + PATIENCE_SECONDS
-    while not condition():
-        assert time.monotonic() < end, "it has not come about"
-        time.sleep(0.002)
 
 
 def registry_with_test_commands() -> Registry:

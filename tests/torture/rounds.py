@@ -21,10 +21,10 @@ from redis.retry import Retry
 
 import alcove
 from tests.torture.writers import Content, Ledger, Writer, contents
+from tests.waiting import PATIENCE_S
 
 WRITERS: Final = ("ada:", "bob:", "cyd:", "dan:")
 # A program that has not begun after so long is taken for refused.
-PATIENCE_SECONDS: Final = 60
 # The longest that writers are left to write before a kill, and how many kills in ten come while a program begins.
 LONGEST_SECONDS: Final = 0.5
 EARLY_IN_TEN: Final = 1
@@ -125,7 +125,7 @@ class Serving:
         return redis.Redis(unix_socket_path=str(self._socket), decode_responses=True, retry=retry)
 
     def found(self) -> dict[str, Content]:
-        give_up = time.monotonic() + PATIENCE_SECONDS
+        give_up = time.monotonic() + PATIENCE_S
         while time.monotonic() < give_up and self._process.popen.poll() is None:
             with (
                 contextlib.suppress(redis.ConnectionError, redis.exceptions.BusyLoadingError),
