@@ -146,8 +146,7 @@ def test_a_cut_connection_resumes(chat: Chat) -> None:
 
 
 def test_a_slow_socket_holds_nobody_up(chat: Chat) -> None:
-    slow = chat.slow("/rooms/1?user=slow")
-    with chat.open("/rooms/1?user=quick") as quick:
+    with chat.slow("/rooms/1?user=slow") as slow, chat.open("/rooms/1?user=quick") as quick:
         heard(quick, "present", lambda one: one["users"] == ["quick", "slow"])
         for number in range(MANY):
             quick.send(json.dumps({"text": f"{number} " + "x" * 3900}))
@@ -155,7 +154,7 @@ def test_a_slow_socket_holds_nobody_up(chat: Chat) -> None:
                 heard(quick, "message", lambda one, number=number: one["text"].startswith(f"{number} "))
         # The slow one was closed, and is gone from the room.
         heard(quick, "present", lambda one: one["users"] == ["quick"])
-    assert len(until_closed(slow)) < MANY
+        assert len(until_closed(slow)) < MANY
 
 
 def test_notifications(chat: Chat) -> None:
