@@ -82,6 +82,7 @@ COMPILED = [
     "alcove.scripting.border",
     "alcove.scripting.bridge",
     "alcove.scripting.conversion",
+    "alcove.scripting.native_border",
     "alcove.scripting.runtime",
     "alcove.server.agenda",
     "alcove.server.connection",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import pytest
@@ -10,17 +11,14 @@ import alcove.commands  # noqa: F401 (declares the commands)
 from alcove.engine.engine import Engine
 from alcove.errors import CommandError
 from alcove.scripting import runtime
-from alcove.scripting.bridge import Bridge
-
-
-def by_lupa(lua: Any, bridge: Bridge) -> Any:
-    return lua.globals()[b"python"][b"as_function"](bridge.run)
+from alcove.scripting.border import Border
+from alcove.scripting.runtime import runtime_of
 
 
 @pytest.fixture(params=["own", "lupa"])
 def engine(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Engine:
     if request.param == "lupa":
-        monkeypatch.setattr(runtime, "entrance", by_lupa)
+        monkeypatch.setattr(runtime, "border_of", Border)
     return Engine()
 
 
@@ -139,3 +137,69 @@ def test_a_failure_of_ours_ends_the_script(engine: Engine, monkeypatch: pytest.M
     with pytest.raises(Broken):
         run(engine, "pcall(redis.call, 'ECHO', 'x') return 1")
     assert run(engine, "return redis.call('GET', 'none')") is None
+
+
+def test_scripts_that_are_forgotten_leave_nothing_behind(engine: Engine) -> None:
+    runtime = runtime_of(engine)
+
+    def bring(first: int) -> None:
+        for number in range(first, first + 600):
+            assert run(engine, f"local function f() return '{number}' end " + "f() " * 500 + "return f()") is not None
+
+    bring(0)
+    runtime.border.collect()
+    before = runtime.memory_used()
+    for first in range(1000, 4000, 1000):
+        bring(first)
+    runtime.border.collect()
+    assert runtime.memory_used() < 1.1 * before
+    runtime.flush()
+    assert runtime.memory_used() < before / 2
+
+
+def test_other_threads_go_on_while_a_script_runs(engine: Engine) -> None:
+    turns = 0
+    done = threading.Event()
+
+    def count() -> None:
+        nonlocal turns
+        while not done.wait(0.001):
+            turns += 1
+
+    thread = threading.Thread(target=count)
+    thread.start()
+    assert run(engine, "local n = 0 while n < 1e8 do n = n + 1 end return n") == 100_000_000
+    seen = turns
+    done.set()
+    thread.join()
+    assert seen >= 5
+
+
+@pytest.mark.parametrize(
+    ("script", "answer"),
+    [
+        ("return 9007199254740993", 9007199254740992),
+        ("return -2^63", -(2**63)),
+        ("return 3.99", 3),
+        ("return true", 1),
+        ("return false", None),
+        ("return nil", None),
+        ("return", None),
+        ("return 1, 2", 1),
+        ("return 'a\\0b'", b"a\0b"),
+        ("return {1, 'b', {2}}", [1, b"b", [2]]),
+        ("return {}", []),
+        ("return {ok = 'fine'}", b"fine"),
+        ("return redis.call", None),
+        ("return coroutine.create(redis.call)", None),
+        ("error('x')", "-ERR user_script:1: x script: "),
+        ("error({err = 'MY own'})", "-MY own"),
+        ("local function f() return f() + 1 end return f()", "-ERR user_script:1: stack overflow"),
+    ],
+)
+def test_answers(engine: Engine, script: str, answer: Any) -> None:
+    reply = run(engine, script)
+    if isinstance(answer, str):
+        assert reply.startswith(answer), reply
+    else:
+        assert reply == answer

@@ -1,2 +1,4 @@
 from alcove.engine.context cimport Context
-from alcove.scripting.runtime cimport Runtime, runtime_of
+from alcove.engine.engine cimport Engine
+from alcove.numeric cimport parse_bounded
+from alcove.scripting.runtime cimport Runtime, Script, runtime_of

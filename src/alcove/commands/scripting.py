@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from alcove.engine.context import Context
 from alcove.engine.declaration import command, container
+from alcove.engine.engine import Engine
 from alcove.errors import (
     NEGATIVE_NUMKEYS,
     NO_SCRIPT,
@@ -101,9 +102,9 @@ def known_script(ctx: Context, sha1: bytes) -> Script:
 def run(
     ctx: Context, name: bytes, script: Script, given: bytes, keys: int, words: tuple[bytes, ...], read_only: bool
 ) -> object:
-    """Runs a script for the command `name`, which monitors see before the commands that it calls."""
-    engine = ctx.engine
-    if engine.monitors.sessions and (command := engine.registry.find(name)) is not None:
+    """Runs a script for the command `name`, which monitors, who note all, see before the commands that it calls."""
+    engine: Engine = ctx.engine
+    if not engine.notable_us and engine.monitors.sessions and (command := engine.registry.find(name)) is not None:
         engine.show(ctx.session, command, [name, given, b"%d" % keys, *words])
     return runtime_of(engine).run(ctx, script.runner, script.sha, script.rules, read_only, keys, words)
 

@@ -212,6 +212,7 @@ class Functions:
             try:
                 if self._loading is None:
                     return NOT_LOADING_LIBRARY.encode()
+                runner = runtime.border.kept(runner)
                 problem = self._loading.register(name, runner, None if description is False else description, flags)
                 return None if problem is None else problem.encode()
             except BaseException as error:

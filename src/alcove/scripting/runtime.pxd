@@ -3,6 +3,7 @@ cimport cython
 from alcove.engine.context cimport Context
 from alcove.engine.engine cimport Engine
 from alcove.engine.session cimport Session
+from alcove.scripting.border cimport Border
 from alcove.scripting.bridge cimport Bridge
 from alcove.scripting.conversion cimport plain_reply, reply_of
 
@@ -11,7 +12,12 @@ cdef int ANSWER_FLAT, ANSWER_TREE, ANSWER_ERROR
 
 cpdef Runtime runtime_of(Engine engine)
 
+cdef class Script:
+    cdef readonly bytes sha, body
+    cdef readonly object runner, rules
+
 cdef class Runtime:
+    cdef readonly Border border
     cdef readonly Session session
     cdef readonly Bridge bridge
     cdef readonly dict scripts
@@ -22,10 +28,11 @@ cdef class Runtime:
     cdef str verdict
     cdef long long deadline_us, next_us
     cdef dict _by_body
-    cdef object _evaluated, _lua_error, _compile
+    cdef object _evaluated, _compile
 
-    cpdef object find(self, bytes sha)
-    cpdef object script_of(self, bytes body)
+    cpdef Script find(self, bytes sha)
+    cpdef Script script_of(self, bytes body)
+    @cython.locals(border=Border)
     cpdef bint fits(self, Py_ssize_t size) except -1
     cpdef make_room(self, Py_ssize_t size)
     @cython.locals(engine=Engine, bridge=Bridge, session=Session)
@@ -33,5 +40,6 @@ cdef class Runtime:
                      tuple arguments)
     @cython.locals(count=Py_ssize_t, size=Py_ssize_t, argument=bytes)
     cdef object _enter(self, object runner, Py_ssize_t keys, tuple arguments)
+    cdef object _checked(self, object answer)
     @cython.locals(bridge=Bridge)
     cdef object _reply(self, object answer, bytes name)

@@ -8,7 +8,8 @@ What builds on this: the globals of scripts and all that guards them are made in
 internals. `runtime.privileged(name, *arguments)` runs another file of lua/ with `(sandbox, host, *arguments)`: the
 internals (`freeze(table)`, `globals`, `load_text(code, chunkname)`, `compile(code)`, `handler`, `finished`) and the
 functions of `Bridge` that Lua may call. A runner is any Lua function that takes `(keys, ...)`, the number of keys and
-then keys and arguments, and returns `finished(xpcall(body, handler))`. `run` gives it its turn: session, time limit,
+then keys and arguments, and returns `finished(xpcall(body, handler))`; `runtime.border.kept(function)` is what `run`
+takes. `run` gives it its turn: session, time limit,
 effects, reply. What runs without keyspace, such as the body of a library at FUNCTION LOAD, goes through
 `runtime.guarded(runner, ctx, *arguments)`, where `redis.call` is refused.
 """
@@ -18,7 +19,7 @@ from __future__ import annotations
 import random
 from collections import OrderedDict
 from functools import cache
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 from alcove.engine.context import Context
 from alcove.engine.session import Session
@@ -36,14 +37,13 @@ from alcove.errors import (
     UNKILLABLE,
     WRITES_IN_READ_ONLY_CALL,
     CommandError,
-    lua_failed,
     script_failed,
     script_not_compiled,
 )
-from alcove.scripting.border import entrance
 from alcove.scripting.bridge import Bridge, hex_digest
 from alcove.scripting.bytecode import without_tail_calls
 from alcove.scripting.conversion import plain_reply, reply_of
+from alcove.scripting.native_border import border_of
 from alcove.scripting.shebang import COMPATIBLE, Rules, parse_shebang
 from alcove.version import REDIS_VERSION
 
@@ -77,13 +77,14 @@ LET_IN_EVERY_US: Final = 1000
 LIBRARIES: Final = ("bit", "struct", "cjson", "cmsgpack")
 
 
-class Script(NamedTuple):
+class Script:
     """A script that was compiled."""
 
-    sha: bytes
-    body: bytes
-    runner: Any
-    rules: Rules
+    def __init__(self, sha: bytes, body: bytes, runner: Any, rules: Rules) -> None:
+        self.sha = sha
+        self.body = body
+        self.runner = runner
+        self.rules = rules
 
 
 @cache
@@ -127,9 +128,8 @@ class Runtime:
 
     def _open(self) -> None:
         # Importing takes as long as a hundred scripts.
-        from lupa.lua51 import LuaError, LuaRuntime
+        from lupa.lua51 import LuaRuntime
 
-        self._lua_error = LuaError
         self.lua = LuaRuntime(
             encoding=None,
             unpack_returned_tuples=True,
@@ -152,7 +152,8 @@ class Runtime:
             b"without_tail_calls": without_tail_calls,
         }
         self.host = self.lua.table_from({name: as_function(service) for name, service in services.items()})
-        self.host[b"run"] = entrance(self.lua, bridge)
+        self.border = border_of(self.lua, bridge)
+        self.host[b"run"] = self.border.run
         for name, value in settings().items():
             self.host[name] = value
         self._load_files()
@@ -208,7 +209,7 @@ class Runtime:
         compiled = self.call(self._compile, text)
         if type(compiled) is tuple:
             raise CommandError(script_not_compiled(compiled[1]))
-        script = Script(hex_digest(body), body, compiled, rules)
+        script = Script(hex_digest(body), body, self.border.kept(compiled), rules)
         self.scripts[script.sha] = self._by_body[body] = script
         return script
 
@@ -217,7 +218,7 @@ class Runtime:
         self.scripts.clear()
         self._by_body.clear()
         self._evaluated.clear()
-        self.lua.gccollect()
+        self.border.collect()
 
     def footprint(self) -> int:
         """The bytes that the scripts' texts take."""
@@ -225,15 +226,16 @@ class Runtime:
 
     def memory_used(self) -> int:
         """The bytes that Lua takes."""
-        return int(self.lua.get_memory_used())
+        return self.border.memory_used()
 
     def fits(self, size: int) -> bool:
         """Whether `size` bytes may go into Lua, if need be in the place of what nobody uses any more."""
         most = MEMORY_BYTES - MARGIN_BYTES - size
-        if self.memory_used() <= most:
+        border = self.border
+        if border.memory_used() <= most:
             return True
-        self.lua.gccollect()
-        return self.memory_used() <= most
+        border.collect()
+        return border.memory_used() <= most
 
     def make_room(self, size: int) -> None:
         """Sees to it that `size` bytes may go into Lua. Raises `CommandError` when they may not."""
@@ -305,8 +307,8 @@ class Runtime:
             for name, words in ((b"KEYS", arguments[:keys]), (b"ARGV", arguments[keys:])):
                 for start in range(0, len(words), MOST_ARGUMENTS):
                     add(name, start, *words[start : start + MOST_ARGUMENTS])
-            return self.call(runner, -1)
-        return self.call(runner, keys, *arguments)
+            keys, arguments = -1, ()
+        return self._checked(self.border.entered(runner, keys, arguments))
 
     def guarded(self, engine: Engine, runner: Any, limit_us: int) -> None:
         """Runs what has nothing to do with the data, such as a library's code. Raises `CommandError` with the error
@@ -324,14 +326,11 @@ class Runtime:
             raise CommandError(answer[1].decode("utf-8", "surrogateescape"))
 
     def call(self, function: Any, *arguments: Any) -> Any:
-        """Calls into Lua. What Lua cannot do, such as for want of memory, is a `CommandError`."""
-        try:
-            answer = function(*arguments)
-        except self._lua_error as error:
-            self.lua.gccollect()
-            if type(error) is self._lua_error:
-                raise CommandError(lua_failed(error)) from None
-            raise CommandError(NO_MEMORY_IN_SCRIPT) from None
+        """What a function of Lua's answers. What Lua cannot do, such as for want of memory, is a `CommandError`."""
+        return self._checked(self.border.called(function, arguments))
+
+    def _checked(self, answer: Any) -> Any:
+        """Raises what a function that Lua called has kept."""
         failure = self.bridge.failure
         if failure is not None:
             self.bridge.failure = None
@@ -372,6 +371,7 @@ class Runtime:
     def tick(self) -> bytes | None:
         """Asked every so many instructions: why the script is to end, or None."""
         engine = self.bridge.engine
+        self.border.breathe()
         if self.verdict is None and engine is not None:
             now_us = engine.clock.monotonic_us()
             limit_us = engine.config.busy_reply_threshold * 1000

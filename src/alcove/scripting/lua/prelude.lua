@@ -959,7 +959,15 @@ local function run_body(body)
     killed = nil
     sethook(hook, "", STEP)
   end
-  return finished(raw_xpcall(body, handler))
+  local succeeded, value = raw_xpcall(body, handler)
+  if succeeded and not killed and gcinfo() <= most_kilobytes then
+    -- What most scripts answer.
+    local kind = type(value)
+    if kind == "string" or kind == "number" then
+      return value
+    end
+  end
+  return finished(succeeded, value)
 end
 
 local sandbox = {
