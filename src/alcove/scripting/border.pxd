@@ -2,7 +2,7 @@ from alcove.scripting.bridge cimport Bridge
 
 cdef class Border:
     cdef readonly object lua
-    cdef public object run
+    cdef public object run, short_ways
     cdef object _lua_error
 
     cpdef object kept(self, object function)

@@ -17,6 +17,8 @@ class Border:
 
         self.lua = lua
         self.run = lua.globals()[b"python"][b"as_function"](bridge.run)
+        # What the libraries in lua/ may try first: see native_libraries.pyx.
+        self.short_ways: Any = None
         self._lua_error = LuaError
 
     def kept(self, function: Any) -> Any:

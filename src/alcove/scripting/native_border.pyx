@@ -11,8 +11,6 @@ are, and errors are answered, for lua/prelude.lua to raise.
 A script runs with Python's lock held, which commands want again and again; other threads get it when it breathes.
 """
 
-import ctypes
-
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.long cimport PyLong_AsDouble
 from libc.math cimport fabs, floor
@@ -31,14 +29,30 @@ from alcove.scripting.bridge import ERROR
 from alcove.integers cimport format_int
 from alcove.scripting.border cimport Border
 from alcove.scripting.bridge cimport Bridge
+from alcove.scripting.lua_api cimport (
+    FIRST_UPVALUE,
+    LUA_ERRMEM,
+    LUA_GCCOUNT,
+    LUA_GCCOUNTB,
+    LUA_MULTRET,
+    LUA_REGISTRYINDEX,
+    LUA_TBOOLEAN,
+    LUA_TNIL,
+    LUA_TNUMBER,
+    LUA_TSTRING,
+    Function,
+    api,
+    is_known,
+    lua_State,
+)
+from alcove.scripting.native_libraries cimport push_short_ways
 from alcove.scripting.conversion cimport argument_of
 
 cdef extern from *:
     """
-    typedef struct lua_State lua_State;
-    typedef int (*alcove_function)(lua_State *);
     static alcove_function alcove_opener = 0;
-    /* What package.loadlib finds in this module: given the address of a border in two halves, its `run` and `keep`. */
+    /* What package.loadlib finds in this module: given the address of a border in two halves, its `run`, its `keep`,
+       and the short ways of the libraries. */
     #if defined(_WIN32)
     __declspec(dllexport)
     #elif defined(__GNUC__)
@@ -46,76 +60,11 @@ cdef extern from *:
     #endif
     int alcove_open_border(lua_State *L) { return alcove_opener(L); }
     """
-    ctypedef struct lua_State:
-        pass
-    ctypedef int (*Function "alcove_function")(lua_State *) noexcept nogil
     Function opener "alcove_opener"
 
 cdef enum:
-    # Of lua.h, version 5.1.
-    LUA_TNIL = 0
-    LUA_TBOOLEAN = 1
-    LUA_TNUMBER = 3
-    LUA_TSTRING = 4
-    LUA_REGISTRYINDEX = -10000
-    FIRST_UPVALUE = -10003
-    LUA_MULTRET = -1
-    LUA_ERRMEM = 4
-    LUA_GCCOUNT = 3
-    LUA_GCCOUNTB = 4
-    # How many places on Lua's stack there always are for a function, and are wanted besides those of arguments.
+    # How many places on Lua's stack are wanted besides those of arguments.
     SPARE_PLACES = 20
-
-# The functions of Lua that are used here, in the order of NAMES.
-cdef struct Api:
-    int (*checkstack)(lua_State *, int) noexcept nogil
-    void (*createtable)(lua_State *, int, int) noexcept nogil
-    int (*gc)(lua_State *, int, int) noexcept nogil
-    int (*gettop)(lua_State *) noexcept nogil
-    int (*pcall)(lua_State *, int, int, int) noexcept nogil
-    void (*pushboolean)(lua_State *, int) noexcept nogil
-    void (*pushcclosure)(lua_State *, Function, int) noexcept nogil
-    void (*pushlightuserdata)(lua_State *, void *) noexcept nogil
-    void (*pushlstring)(lua_State *, const char *, size_t) noexcept nogil
-    void (*pushnil)(lua_State *) noexcept nogil
-    void (*pushnumber)(lua_State *, double) noexcept nogil
-    void (*rawgeti)(lua_State *, int, int) noexcept nogil
-    void (*rawseti)(lua_State *, int, int) noexcept nogil
-    int (*ref)(lua_State *, int) noexcept nogil
-    void (*settop)(lua_State *, int) noexcept nogil
-    int (*toboolean)(lua_State *, int) noexcept nogil
-    const char *(*tolstring)(lua_State *, int, size_t *) noexcept nogil
-    double (*tonumber)(lua_State *, int) noexcept nogil
-    void *(*touserdata)(lua_State *, int) noexcept nogil
-    int (*type)(lua_State *, int) noexcept nogil
-    void (*unref)(lua_State *, int, int) noexcept nogil
-
-cdef Api api
-NAMES = (
-    "lua_checkstack",
-    "lua_createtable",
-    "lua_gc",
-    "lua_gettop",
-    "lua_pcall",
-    "lua_pushboolean",
-    "lua_pushcclosure",
-    "lua_pushlightuserdata",
-    "lua_pushlstring",
-    "lua_pushnil",
-    "lua_pushnumber",
-    "lua_rawgeti",
-    "lua_rawseti",
-    "luaL_ref",
-    "lua_settop",
-    "lua_toboolean",
-    "lua_tolstring",
-    "lua_tonumber",
-    "lua_touserdata",
-    "lua_type",
-    "luaL_unref",
-)
-# Whether they are there; None before anybody has asked.
-cdef object _known = None
 
 # Integers up to here are exact in a double.
 cdef double EXACT = 9007199254740992.0
@@ -159,7 +108,7 @@ cdef class NativeBorder(Border):
         Border.__init__(self, lua, bridge)
         self.bridge = bridge
         self.forgotten = []
-        self.run, self.keep = opener(address >> 32, address & 0xFFFFFFFF)
+        self.run, self.keep, self.short_ways = opener(address >> 32, address & 0xFFFFFFFF)
 
     cpdef object kept(self, object function):
         cdef Runner runner = Runner.__new__(Runner)
@@ -241,30 +190,6 @@ cdef object value_at(lua_State *L, int place):
     raise TypeError("a runner answers plain values")
 
 
-cdef bint is_known() except -1:
-    """Whether Lua's functions can be called."""
-    global _known
-    if _known is None:
-        try:
-            look_up()
-            _known = True
-        except (OSError, AttributeError):
-            # A lupa that keeps Lua's functions to itself.
-            _known = False
-    return _known
-
-
-cdef look_up():
-    """Finds Lua's functions. Raises `OSError` or `AttributeError`."""
-    import lupa.lua51
-
-    library = ctypes.CDLL(lupa.lua51.__file__)
-    cdef list addresses = [ctypes.cast(getattr(library, name), ctypes.c_void_p).value for name in NAMES]
-    cdef uintptr_t *slots = <uintptr_t *>&api
-    for place in range(sizeof(Api) // sizeof(uintptr_t)):
-        slots[place] = addresses[place]
-
-
 cdef int open_border(lua_State *L) noexcept nogil:
     cdef uintptr_t address = (<uintptr_t>api.tonumber(L, 1) << 32) | <uintptr_t>api.tonumber(L, 2)
     with gil:
@@ -272,7 +197,8 @@ cdef int open_border(lua_State *L) noexcept nogil:
     api.pushlightuserdata(L, <void *>address)
     api.pushcclosure(L, run, 1)
     api.pushcclosure(L, keep, 0)
-    return 2
+    push_short_ways(L)
+    return 3
 
 
 opener = open_border

@@ -161,7 +161,8 @@ class Runtime:
     def _load_files(self) -> None:
         arguments = self._chunk("arguments")()
         floats = self._chunk("floats")()
-        libraries = self.lua.table_from({name.encode(): self._chunk(name)(arguments, floats) for name in LIBRARIES})
+        shared = (arguments, floats, self.border.short_ways)
+        libraries = self.lua.table_from({name.encode(): self._chunk(name)(*shared) for name in LIBRARIES})
         self.sandbox = self._chunk("prelude")(self.host, libraries, arguments, self._chunk("patterns"))
         self._compile = self.sandbox[b"compile"]
 

@@ -1,9 +1,11 @@
 -- bit: operations on 32-bit words, as Lua BitOp 1.0.2 does them (https://bitop.luajit.org/semantics.html).
 --
+-- `short` has the short ways of those that are mostly asked for, if there are any (see native_libraries.pyx).
+--
 -- Lua 5.1 has no operators for bits, so words are numbers between 0 and 2^32, and all is arithmetic that doubles carry
 -- out exactly. Only the conjunction needs a table, of the pairs of six bits; the other operations follow from it.
 
-local arguments = ...
+local arguments, _, short = ...
 local select, tonumber, type = select, tonumber, type
 local floor, frexp = math.floor, math.frexp
 local format, sub = string.format, string.sub
@@ -70,11 +72,19 @@ end
 local bit = {}
 
 function bit.tobit(...)
+  local quick = short and short.tobit(...)
+  if quick then
+    return quick
+  end
   local x = ...
   return signed(word(check_number(x, 1, select("#", ...))))
 end
 
 function bit.bnot(...)
+  local quick = short and short.bnot(...)
+  if quick then
+    return quick
+  end
   local x = ...
   return signed(WORD - 1 - word(check_number(x, 1, select("#", ...))))
 end
@@ -101,6 +111,10 @@ end
 
 -- Three operations on any count of words, which BitOp takes from the last one downwards.
 function bit.band(...)
+  local quick = short and short.band(...)
+  if quick then
+    return quick
+  end
   local count = select("#", ...)
   local x, y = ...
   x = word(check_number(x, 1, count))
@@ -112,6 +126,10 @@ function bit.band(...)
 end
 
 function bit.bor(...)
+  local quick = short and short.bor(...)
+  if quick then
+    return quick
+  end
   local count = select("#", ...)
   local x, y = ...
   x = word(check_number(x, 1, count))
@@ -123,6 +141,10 @@ function bit.bor(...)
 end
 
 function bit.bxor(...)
+  local quick = short and short.bxor(...)
+  if quick then
+    return quick
+  end
   local count = select("#", ...)
   local x, y = ...
   x = word(check_number(x, 1, count))
@@ -135,6 +157,10 @@ end
 
 -- Shifts and rotations by the low five bits of the second argument.
 function bit.lshift(...)
+  local quick = short and short.lshift(...)
+  if quick then
+    return quick
+  end
   local count = select("#", ...)
   local x, by = ...
   x = word(check_number(x, 1, count))
@@ -142,6 +168,10 @@ function bit.lshift(...)
 end
 
 function bit.rshift(...)
+  local quick = short and short.rshift(...)
+  if quick then
+    return quick
+  end
   local count = select("#", ...)
   local x, by = ...
   x = word(check_number(x, 1, count))
@@ -149,6 +179,10 @@ function bit.rshift(...)
 end
 
 function bit.arshift(...)
+  local quick = short and short.arshift(...)
+  if quick then
+    return quick
+  end
   local count = select("#", ...)
   local x, by = ...
   x = signed(word(check_number(x, 1, count)))
@@ -160,6 +194,10 @@ local function rotated(x, by)
 end
 
 function bit.rol(...)
+  local quick = short and short.rol(...)
+  if quick then
+    return quick
+  end
   local count = select("#", ...)
   local x, by = ...
   x = word(check_number(x, 1, count))
@@ -167,6 +205,10 @@ function bit.rol(...)
 end
 
 function bit.ror(...)
+  local quick = short and short.ror(...)
+  if quick then
+    return quick
+  end
   local count = select("#", ...)
   local x, by = ...
   x = word(check_number(x, 1, count))

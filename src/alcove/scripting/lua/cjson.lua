@@ -3,7 +3,7 @@
 -- A table is an array if its keys are positive integers, and not too sparse; the empty one is an object. Strings are
 -- bytes, taken as they are. What differs from the real library: `null` is a full userdata, not a light one.
 
-local arguments = ...
+local arguments, _, short = ...
 local error, getmetatable, newproxy, next, rawget, select, setmetatable, tonumber, type =
   error, getmetatable, newproxy, next, rawget, select, setmetatable, tonumber, type
 local floor, min, HUGE = math.floor, math.min, math.huge
@@ -455,6 +455,15 @@ local function encoder(settings)
       fail(1, "expected 1 argument")
     end
     local value = ...
+    if short then
+      local text = short.write_json(
+        value, null, settings.encode_max_depth, settings.encode_number_precision, settings.sparse_ratio,
+        settings.sparse_safe
+      )
+      if text then
+        return text
+      end
+    end
     local pieces = {}
     append(pieces, 0, value, 0, STACK - 1, settings)
     return concat(pieces)
@@ -468,6 +477,12 @@ local function decoder(settings)
     end
     local text = ...
     text = check_string(text, 1, 1)
+    if short and not settings.decode_array_with_array_mt then
+      local read, value = short.read_json(text, null, settings.decode_max_depth)
+      if read then
+        return value
+      end
+    end
     if #text > 1 and (byte(text, 1) == 0 or byte(text, 2) == 0) then
       error("JSON parser does not support UTF-16 or UTF-32", 2)
     end

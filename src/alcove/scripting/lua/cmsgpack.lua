@@ -3,7 +3,7 @@
 -- Numbers are written as the shortest integer or float that holds them, tables as arrays if their keys are 1..n (so is
 -- the empty one) and as maps otherwise; what has no MessagePack is nil, and so are tables nested deeper than 16.
 
-local arguments, floats = ...
+local arguments, floats, short = ...
 local error, floor, next, select, type, unpack = error, math.floor, next, select, type, unpack
 local byte, char, format, sub = string.byte, string.char, string.format, string.sub
 local concat = table.concat
@@ -153,6 +153,10 @@ local function pack(...)
   local count = select("#", ...)
   if count == 0 then
     fail(0, "MessagePack pack needs input.")
+  end
+  local text = short and short.pack(...)
+  if text then
+    return text
   end
   local pieces, used = {}, 0
   for position = 1, count do
@@ -370,6 +374,12 @@ end
 
 local function unpack_all(...)
   local data = ...
+  if short and type(data) == "string" then
+    local read, value = short.unpack(data)
+    if read then
+      return value
+    end
+  end
   return unpack(unpack_from(check_string(data, 1, select("#", ...)), 0, 0))
 end
 

@@ -5,7 +5,7 @@
 -- a string ended by a zero byte, `c[n]` n bytes of a string (`c0`: all of it; unpacking, as many as the number before
 -- says).
 
-local arguments, floats = ...
+local arguments, floats, short = ...
 local error, next, select, tonumber, unpack = error, next, select, tonumber, unpack
 local floor = math.floor
 local byte, char, find, format, match, rep, reverse, sub =
@@ -145,6 +145,10 @@ end
 
 -- pack(format, ...). A value that is missing is "nil" in the errors, not "no value".
 local function pack(...)
+  local quick = short and short.pack_struct(...)
+  if quick then
+    return quick
+  end
   local text = ...
   text = c_string(check_string(text, 1, select("#", ...)))
   local pieces, argument = {}, 1
@@ -216,6 +220,10 @@ local function number_value(data, option, size)
 end
 
 local function struct_unpack(...)
+  local quick = short and { short.unpack_struct(...) }
+  if quick and quick[1] then
+    return unpack(quick)
+  end
   local count = select("#", ...)
   local text, data, offset = ...
   text = c_string(check_string(text, 1, count))

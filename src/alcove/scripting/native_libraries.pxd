@@ -1,0 +1,3 @@
+from alcove.scripting.lua_api cimport lua_State
+
+cdef void push_short_ways(lua_State *L) noexcept nogil
