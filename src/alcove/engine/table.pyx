@@ -30,22 +30,13 @@ from alcove.types.blocks cimport (
     heads_free,
     heads_origin,
     heads_trim,
+    prefetch,
 )
 
 cdef extern from "Python.h":
     void *PyObject_Malloc(size_t)
     PyObject *PyObject_Init(PyObject *, PyTypeObject *)
     void _decref "Py_DECREF"(PyObject *) noexcept
-
-cdef extern from *:
-    """
-    #if defined(__GNUC__)
-    #define alcove_prefetch(address) __builtin_prefetch(address)
-    #else
-    #define alcove_prefetch(address) ((void)0)
-    #endif
-    """
-    void prefetch "alcove_prefetch"(const void *) noexcept
 
 cdef enum:
     # How many keys' memory is fetched at once.

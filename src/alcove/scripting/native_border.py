@@ -9,5 +9,5 @@ from alcove.scripting.bridge import Bridge
 
 
 def border_of(lua: Any, bridge: Bridge) -> Border:
-    """The border of one Lua. `bridge` must outlive `lua`."""
+    """The border of one Lua, which it and `bridge` must outlive."""
     return Border(lua, bridge)

@@ -73,7 +73,7 @@ cdef double LARGEST = 9223372036854775808.0
 
 
 def border_of(lua, Bridge bridge):
-    """The border of one Lua. `bridge` must outlive `lua`."""
+    """The border of one Lua, which it and `bridge` must outlive."""
     if is_known():
         loadlib = lua.globals()[b"package"][b"loadlib"]
         opener = loadlib(__file__.encode(), b"alcove_open_border")

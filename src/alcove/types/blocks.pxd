@@ -1,6 +1,17 @@
 from libc.stdint cimport uint32_t
 from libc.string cimport memset
 
+# Has the processor fetch the memory at an address, of which something will be asked soon.
+cdef extern from *:
+    """
+    #if defined(__GNUC__)
+    #define alcove_prefetch(address) __builtin_prefetch(address)
+    #else
+    #define alcove_prefetch(address) ((void)0)
+    #endif
+    """
+    void prefetch "alcove_prefetch"(const void *) noexcept nogil
+
 # An array in blocks of 4096 elements, so that growing it moves nothing; only the first block can be smaller.
 cdef struct Blocks:
     char **blocks

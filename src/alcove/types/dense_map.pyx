@@ -30,21 +30,12 @@ from alcove.types.blocks cimport (
     heads_free,
     heads_origin,
     heads_trim,
+    prefetch,
 )
 
 cdef extern from "Python.h":
     void _incref "Py_INCREF"(PyObject *) noexcept
     void _decref "Py_DECREF"(PyObject *) noexcept
-
-cdef extern from *:
-    """
-    #if defined(__GNUC__)
-    #define alcove_prefetch(place) __builtin_prefetch(place, 1)
-    #else
-    #define alcove_prefetch(place) ((void)0)
-    #endif
-    """
-    void _prefetch "alcove_prefetch"(const void *) noexcept
 
 cdef enum:
     # How many splits lie between asking for a chain's memory and using it.
@@ -255,7 +246,7 @@ cdef class DenseSet:
         # Chains are split in order, so what a split will wait for is known well before.
         position = self.head(heads_origin(&self.heads, self.heads.number + SPLITS_AHEAD))[0]
         if position != NONE:
-            _prefetch(self.entry(position))
+            prefetch(self.entry(position))
         return 0
 
     cdef void join(self) noexcept:
@@ -328,7 +319,7 @@ cdef class DenseSet:
         cdef Py_ssize_t position
         if self.count:
             # The last entry will take its place: its chain is fetched while the key is looked for.
-            _prefetch(self.head_of(self.entry(self.count - 1).hash))
+            prefetch(self.head_of(self.entry(self.count - 1).hash))
         position = self.lookup(key, hash)
         if position < 0:
             return False

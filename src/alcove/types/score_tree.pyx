@@ -19,15 +19,7 @@ from cpython.object cimport PyObject
 from cpython.ref cimport Py_DECREF, Py_INCREF
 from libc.string cimport memcmp, memcpy, memmove
 
-cdef extern from *:
-    """
-    #if defined(__GNUC__) || defined(__clang__)
-    #define alcove_prefetch(address) __builtin_prefetch(address)
-    #else
-    #define alcove_prefetch(address)
-    #endif
-    """
-    void prefetch "alcove_prefetch"(const void *) noexcept nogil
+from alcove.types.blocks cimport prefetch
 
 
 cdef enum:
