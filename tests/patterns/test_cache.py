@@ -145,11 +145,11 @@ def test_when_the_loader_dies_the_next_one_loads(live_toolkit: Toolkit) -> None:
     cache = live_toolkit.make("Cache", lease=0.2, beta=0.0)
     # What a process leaves behind that took the turn to load, and was killed.
     dead = live_toolkit.make("Cache", lease=0.2, beta=0.0)
+    began = time.monotonic()
     assert dead._read(["k"], "another", 0.2)["k"].state == "load"
     source = Source()
-    began = time.monotonic()
     assert cache.get_or_load("k", source) == "value"
-    assert 0.1 < time.monotonic() - began < 5
+    assert 0.1 < time.monotonic() - began < 10
     assert source.loads == 1
 
 
