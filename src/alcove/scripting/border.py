@@ -6,6 +6,7 @@ from typing import Any
 
 from alcove.errors import NO_MEMORY_IN_SCRIPT, CommandError, lua_failed
 from alcove.scripting.bridge import Bridge
+from alcove.scripting.c_locale import in_c_locale
 
 
 class Border:
@@ -32,7 +33,8 @@ class Border:
     def called(self, function: Any, arguments: tuple[Any, ...]) -> Any:
         """What a function of Lua's answers. What Lua cannot do, such as for want of memory, is a `CommandError`."""
         try:
-            return function(*arguments)
+            with in_c_locale():
+                return function(*arguments)
         except self._lua_error as error:
             self.collect()
             if type(error) is self._lua_error:

@@ -11,6 +11,8 @@ are, and errors are answered, for lua/prelude.lua to raise.
 A script runs with Python's lock held, which commands want again and again; other threads get it when it breathes.
 """
 
+import ctypes
+
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.long cimport PyLong_AsDouble
 from libc.math cimport fabs, floor
@@ -25,6 +27,7 @@ from alcove.errors import (
     lua_failed,
 )
 from alcove.scripting.bridge import ERROR
+from alcove.scripting.c_locale import c_locale
 
 from alcove.integers cimport format_int
 from alcove.scripting.border cimport Border
@@ -71,6 +74,11 @@ cdef double EXACT = 9007199254740992.0
 # Below this they fit 64 bits.
 cdef double LARGEST = 9223372036854775808.0
 
+ctypedef void *(*UseLocale)(void *) noexcept nogil
+# What `c_locale` says, if anything.
+cdef UseLocale use_locale = NULL
+cdef void *locale_of_c = NULL
+
 
 def border_of(lua, Bridge bridge):
     """The border of one Lua, which it and `bridge` must outlive."""
@@ -78,8 +86,17 @@ def border_of(lua, Bridge bridge):
         loadlib = lua.globals()[b"package"][b"loadlib"]
         opener = loadlib(__file__.encode(), b"alcove_open_border")
         if callable(opener):
+            find_locale()
             return NativeBorder(lua, bridge, opener)
     return Border(lua, bridge)
+
+
+cdef find_locale():
+    global use_locale, locale_of_c
+    found = c_locale()
+    if found is not None:
+        locale_of_c = <void *><uintptr_t>found[1]
+        use_locale = <UseLocale><uintptr_t>ctypes.cast(found[0], ctypes.c_void_p).value
 
 
 cdef class Runner:
@@ -121,6 +138,7 @@ cdef class NativeBorder(Border):
         cdef int bottom = api.gettop(L)
         cdef int count = <int>len(arguments)
         cdef int status
+        cdef void *before
         cdef bytes argument
         self.let_go()
         if not api.checkstack(L, count + SPARE_PLACES):
@@ -129,7 +147,12 @@ cdef class NativeBorder(Border):
         api.pushnumber(L, keys)
         for argument in arguments:
             api.pushlstring(L, PyBytes_AS_STRING(argument), PyBytes_GET_SIZE(argument))
-        status = api.pcall(L, count + 1, LUA_MULTRET, 0)
+        if use_locale == NULL:
+            status = api.pcall(L, count + 1, LUA_MULTRET, 0)
+        else:
+            before = use_locale(locale_of_c)
+            status = api.pcall(L, count + 1, LUA_MULTRET, 0)
+            use_locale(before)
         try:
             if status:
                 self.collect()

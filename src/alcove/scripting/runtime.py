@@ -42,6 +42,7 @@ from alcove.errors import (
 )
 from alcove.scripting.bridge import Bridge, hex_digest
 from alcove.scripting.bytecode import without_tail_calls
+from alcove.scripting.c_locale import in_c_locale
 from alcove.scripting.conversion import plain_reply, reply_of
 from alcove.scripting.native_border import border_of
 from alcove.scripting.shebang import COMPATIBLE, Rules, parse_shebang
@@ -124,7 +125,8 @@ class Runtime:
         self.deadline_us = 0
         # The libraries of functions, which make themselves at first use.
         self.functions: Any = None
-        self._open()
+        with in_c_locale():
+            self._open()
 
     def _open(self) -> None:
         # Importing takes as long as a hundred scripts.
@@ -172,7 +174,7 @@ class Runtime:
 
     def privileged(self, name: str, *arguments: Any) -> Any:
         """What a file of lua/ returns that is run with the sandbox's internals, the services, and these arguments."""
-        return self._chunk(name)(self.sandbox, self.host, *arguments)
+        return self.border.called(self._chunk(name), (self.sandbox, self.host, *arguments))
 
     def service(self, function: Any) -> Any:
         """A function of Python that Lua may call. It must not raise: see `Bridge`."""
