@@ -86,7 +86,10 @@ class Feeds(Pattern):
         return Entry(str(feed), place.decode(), payload)
 
     async def announce(self, feed: Id, payload: Any) -> int:
-        """Tells those who listen now, and keeps nothing. Answers how many connections heard it, where that is known."""
+        """Tells those who listen now, and keeps nothing. Answers how many connections heard it, where that is known.
+
+        In a cluster two announcements may take different ways, and change their order.
+        """
         heard: int = await self._command("PUBLISH", self.channel(feed), b" " + self.codec.encode(payload))
         return heard
 
