@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 import pytest
 import redis
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 import alcove
 import alcove.commands
@@ -21,8 +21,9 @@ from alcove.engine.clock import ManualClock
 from alcove.engine.engine import Engine
 from tests.memory_socket import MemoryConnection
 
-# What CI runs is the same every time; new examples are looked for where somebody sees them.
-settings.register_profile("ci", derandomize=True)
+# What CI runs is the same every time, and as slow as its machine is; new examples are looked for where somebody sees
+# them.
+settings.register_profile("ci", derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 if os.environ.get("CI"):
     settings.load_profile("ci")
 
