@@ -3,6 +3,9 @@ from libc.string cimport memcpy
 from alcove.scripting.lua_api cimport api, lua_State
 
 cdef enum:
+    # How deep the short ways go at most, and what each level needs of Lua's stack.
+    DEEPEST = 64
+    PLACES = 8
     # Where values are written to, until they are more.
     SHORT_BYTES = 1024
 

@@ -3,12 +3,10 @@
 A jump of Lua's loses nothing: what is more than a little lies on Lua's stack.
 """
 
+from libc.limits cimport INT_MAX
 from libc.math cimport INFINITY, floor
 
 from alcove.scripting.lua_api cimport LUA_TNUMBER, api, lua_State
-
-cdef enum:
-    INT_MAX = 2147483647
 
 
 cdef bint find_length(lua_State *L, int table, double *highest, double *count) noexcept nogil:

@@ -1,5 +1,6 @@
 """The short ways of cjson (see native_libraries.pyx): JSON as lua/cjson.lua has it."""
 
+from libc.limits cimport INT_MAX
 from libc.math cimport INFINITY, isfinite
 from libc.stdint cimport uint32_t, uint64_t
 from libc.stdio cimport snprintf
@@ -15,17 +16,12 @@ from alcove.scripting.lua_api cimport (
     api,
     lua_State,
 )
-from alcove.scripting.lua_output cimport SHORT_BYTES, Output, begin, find_length, put, put_byte
+from alcove.scripting.lua_output cimport DEEPEST, PLACES, SHORT_BYTES, Output, begin, find_length, put, put_byte
 
 cdef enum:
-    # How deep the short ways go at most.
-    DEEPEST = 64
-    # What each level needs of Lua's stack.
-    PLACES = 8
     # The text of a number at its longest, and the digits of which every integer is exact.
     NUMBER_BYTES = 40
     EXACT_DIGITS = 15
-    INT_MAX = 2147483647
 
 
 # Writing
@@ -285,6 +281,15 @@ cdef bint read_object(JsonReader *reader, int depth) noexcept nogil:
     return False
 
 
+cdef inline bint skip_digits(const unsigned char *text, size_t *at) noexcept nogil:
+    """Goes behind a byte and the digits that follow it; whether there are any."""
+    cdef size_t first = at[0] + 1
+    at[0] = first
+    while b"0" <= text[at[0]] <= b"9":
+        at[0] += 1
+    return at[0] > first
+
+
 cdef bint read_number(JsonReader *reader) noexcept nogil:
     """Reads what JSON calls a number; strtod would read more."""
     cdef const unsigned char *text = reader.text
@@ -304,21 +309,12 @@ cdef bint read_number(JsonReader *reader) noexcept nogil:
         api.pushnumber(reader.L, -number if first > start else number)
         reader.at = at
         return True
-    if text[at] == b".":
-        at += 1
-        first = at
-        while b"0" <= text[at] <= b"9":
-            at += 1
-        if at == first:
-            return False
+    if text[at] == b"." and not skip_digits(text, &at):
+        return False
     if text[at] | 32 == b"e":
-        at += 1
-        if text[at] == b"-" or text[at] == b"+":
+        if text[at + 1] == b"-" or text[at + 1] == b"+":
             at += 1
-        first = at
-        while b"0" <= text[at] <= b"9":
-            at += 1
-        if at == first:
+        if not skip_digits(text, &at):
             return False
     number = strtod(<const char *>text + start, &end)
     if end != <const char *>text + at:

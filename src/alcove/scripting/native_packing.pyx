@@ -13,16 +13,57 @@ from alcove.scripting.lua_api cimport (
     api,
     lua_State,
 )
-from alcove.scripting.lua_output cimport SHORT_BYTES, Output, begin, find_length, more, put, put_byte
+from alcove.scripting.lua_output cimport (
+    DEEPEST,
+    PLACES,
+    SHORT_BYTES,
+    Output,
+    begin,
+    find_length,
+    more,
+    put,
+    put_byte,
+)
 
 cdef enum:
-    # How deep the short ways go at most, and as deep as cmsgpack writes.
-    DEEPEST = 64
+    # As deep as cmsgpack writes.
     DEEPEST_PACKED = 16
-    # What each level needs of Lua's stack.
-    PLACES = 8
     # The most members of a structure.
     MOST_MEMBERS = 12
+
+
+# Numbers as bits
+
+cdef inline uint64_t single_bits(double number) noexcept nogil:
+    cdef float single = <float>number
+    cdef uint32_t bits
+    memcpy(&bits, &single, 4)
+    return bits
+
+
+cdef inline uint64_t double_bits(double number) noexcept nogil:
+    cdef uint64_t bits
+    memcpy(&bits, &number, 8)
+    return bits
+
+
+cdef inline double of_single_bits(uint64_t bits) noexcept nogil:
+    cdef uint32_t short_bits = <uint32_t>bits
+    cdef float single
+    memcpy(&single, &short_bits, 4)
+    return single
+
+
+cdef inline double of_double_bits(uint64_t bits) noexcept nogil:
+    cdef double number
+    memcpy(&number, &bits, 8)
+    return number
+
+
+cdef inline double of_signed(uint64_t bits, int width) noexcept nogil:
+    """The integer in two's complement that so many low bytes are."""
+    cdef int unused = 8 * (8 - width)
+    return <double>(<int64_t>(bits << unused) >> unused)
 
 
 # MessagePack
@@ -130,9 +171,6 @@ cdef bint pack_table(Output *out, int table, int depth) noexcept nogil:
 
 cdef void pack_number(Output *out, double number) noexcept nogil:
     cdef int64_t whole
-    cdef float single = <float>number
-    cdef uint64_t bits
-    cdef uint32_t short_bits
     if -9223372036854775808.0 <= number < 9223372036854775808.0 and floor(number) == number:
         whole = <int64_t>number
         if 0 <= whole <= 127 or -32 <= whole < 0:
@@ -142,14 +180,12 @@ cdef void pack_number(Output *out, double number) noexcept nogil:
         else:
             # A negative one has a bit more, its sign.
             pack_sized(out, whole, 0xD0, <uint64_t>(-1 - whole) << 1)
-    elif single == number:
-        memcpy(&short_bits, &single, 4)
+    elif <float>number == number:
         put_byte(out, 0xCA)
-        put_integer(out, short_bits, 4)
+        put_integer(out, single_bits(number), 4)
     else:
-        memcpy(&bits, &number, 8)
         put_byte(out, 0xCB)
-        put_integer(out, bits, 8)
+        put_integer(out, double_bits(number), 8)
 
 
 cdef void pack_sized(Output *out, int64_t number, unsigned char kind, uint64_t bits) noexcept nogil:
@@ -225,21 +261,17 @@ cdef bint unpack_value(Unpacker *unpacker, int depth) noexcept nogil:
 
 cdef bint unpack_number(Unpacker *unpacker, uint8_t first) noexcept nogil:
     cdef uint64_t bits = 0
-    cdef uint32_t short_bits
-    cdef float single
     cdef double number
     cdef int width = 4 << (first - 0xCA) if first <= 0xCB else 1 << (first & 3)
     if not take_integer(unpacker, width, &bits):
         return False
     if first == 0xCA:
-        short_bits = <uint32_t>bits
-        memcpy(&single, &short_bits, 4)
-        number = single
+        number = of_single_bits(bits)
     elif first == 0xCB:
-        memcpy(&number, &bits, 8)
+        number = of_double_bits(bits)
     elif width == 8 or first >= 0xD0:
         # Those of 64 bits are always read as signed.
-        number = <double>(<int64_t>(bits << 8 * (8 - width)) >> 8 * (8 - width))
+        number = of_signed(bits, width)
     else:
         number = <double>bits
     api.pushnumber(unpacker.L, number)
@@ -368,9 +400,7 @@ cdef bint put_member(Output *out, const Format *format, int place) noexcept nogi
     cdef const char *text
     cdef size_t size
     cdef double number
-    cdef float single
-    cdef uint64_t bits = 0
-    cdef uint32_t short_bits
+    cdef uint64_t bits
     if format.option == b"s" or format.option == b"c":
         if api.type(out.L, place) != LUA_TSTRING:
             return False
@@ -387,11 +417,9 @@ cdef bint put_member(Output *out, const Format *format, int place) noexcept nogi
         return False
     number = api.tonumber(out.L, place)
     if format.option == b"f":
-        single = <float>number
-        memcpy(&short_bits, &single, 4)
-        bits = short_bits
+        bits = single_bits(number)
     elif format.option == b"d":
-        memcpy(&bits, &number, 8)
+        bits = double_bits(number)
     elif 0 <= number < 18446744073709551616.0:
         bits = <uint64_t>number
     elif -9223372036854775808.0 <= number < 0:
@@ -451,10 +479,7 @@ cdef int unpack_struct(lua_State *L) noexcept nogil:
 cdef bint push_member(Unpacker *unpacker, const Format *format) noexcept nogil:
     cdef const uint8_t *stop
     cdef uint64_t bits = 0
-    cdef uint32_t short_bits
-    cdef float single
     cdef double number
-    cdef int unused = 8 * (8 - format.size)
     if format.option == b"c":
         return unpack_string(unpacker, format.size)
     if format.option == b"s":
@@ -469,13 +494,11 @@ cdef bint push_member(Unpacker *unpacker, const Format *format) noexcept nogil:
     if not format.is_big:
         bits = mirrored(bits, format.size)
     if format.option == b"f":
-        short_bits = <uint32_t>bits
-        memcpy(&single, &short_bits, 4)
-        number = single
+        number = of_single_bits(bits)
     elif format.option == b"d":
-        memcpy(&number, &bits, 8)
+        number = of_double_bits(bits)
     elif format.option == b"b" or format.option == b"h" or format.option == b"l" or format.option == b"i":
-        number = <double>(<int64_t>(bits << unused) >> unused)
+        number = of_signed(bits, format.size)
     else:
         number = <double>bits
     api.pushnumber(unpacker.L, number)

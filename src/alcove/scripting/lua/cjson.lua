@@ -209,7 +209,8 @@ local function utf8(code)
   return char(first, second, 0x80 + floor(code / 64) % 64, 0x80 + code % 64)
 end
 
--- The character of the escape \uXXXX (or of two of them, a surrogate pair) at a position, and the position behind it.
+-- The character of the escape at a position, such as \u20ac (or of two of them, a surrogate pair), and the position
+-- behind it.
 local function unicode_escape(text, position)
   local _, stop, digits = find(text, "^\\u(%x%x%x%x)", position)
   if not stop then
